@@ -1,0 +1,336 @@
+//! What can go wrong, and what helps.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::digest::Sha256Digest;
+use crate::units::ByteSize;
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a model could not be put in place.
+///
+/// [`hint`](Self::hint) says what to do about it, [`is_transient`](Self::is_transient) whether trying
+/// again may help, [`report`](Self::report) everything as a person reads it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No `cache-harness.toml` in the folder or above it.
+    #[error("no `cache-harness.toml` in `{}` or above it", start.display())]
+    NoCatalog {
+        /// Where the search began.
+        start: PathBuf,
+    },
+    /// The name is not in the catalog.
+    #[error("no model named `{name}` in `{}`", catalog.display())]
+    UnknownModel {
+        /// The name that was asked for.
+        name: String,
+        /// The catalog that was read.
+        catalog: PathBuf,
+        /// The nearest name that exists.
+        suggestion: Option<String>,
+    },
+    /// The catalog declares the model, but nothing says which bytes it has.
+    #[error("model `{name}` is declared but not pinned in `{}`", lock.display())]
+    Unpinned {
+        /// The model.
+        name: String,
+        /// The lock file that should hold the pins.
+        lock: PathBuf,
+    },
+    /// The pins were made from another source than the catalog now declares.
+    #[error("the pins of `{name}` in `{}` are of `{pinned}`, but the catalog declares `{declared}`", lock.display())]
+    StalePins {
+        /// The model.
+        name: String,
+        /// The lock file.
+        lock: PathBuf,
+        /// The source in the lock file.
+        pinned: String,
+        /// The source in the catalog.
+        declared: String,
+    },
+    /// A catalog, lock file or user configuration does not say what it should.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What was found and what was expected.
+        message: String,
+        /// The near miss or the remedy.
+        hint: Option<String>,
+    },
+    /// A variable, flag or argument has a value that cannot be used.
+    #[error("{name}: {message}")]
+    Setting {
+        /// The variable, flag or argument.
+        name: String,
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// Neither a setting nor the system says where files belong.
+    #[error("cannot tell where {what} belongs: HOME is not set")]
+    NoHome {
+        /// What needs a place.
+        what: &'static str,
+        /// What to set instead.
+        remedy: &'static str,
+    },
+    /// The bytes are not the bytes that were pinned.
+    #[error("`{file}` from {origin} has sha256 {actual}, but {expected} is pinned")]
+    DigestMismatch {
+        /// The file of the model.
+        file: String,
+        /// The URL or path the bytes came from.
+        origin: String,
+        /// The pinned digest.
+        expected: Sha256Digest,
+        /// The digest of what came.
+        actual: Sha256Digest,
+    },
+    /// There are more or fewer bytes than were pinned.
+    #[error("`{file}` from {origin} has {actual} bytes, but {expected} are pinned")]
+    SizeMismatch {
+        /// The file of the model.
+        file: String,
+        /// The URL or path the bytes came from.
+        origin: String,
+        /// The pinned size in bytes.
+        expected: u64,
+        /// The size announced or received in bytes.
+        actual: u64,
+    },
+    /// The server answered, but not with the file.
+    #[error("{url} answered {status}")]
+    Status {
+        /// The address asked.
+        url: String,
+        /// The HTTP status code.
+        status: u16,
+        /// How long the server asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The exchange with the server broke off.
+    #[error("{url}: {message}")]
+    Transport {
+        /// The address asked.
+        url: String,
+        /// What broke.
+        message: String,
+    },
+    /// The address is one that is never asked.
+    #[error("{url} is refused: {reason}")]
+    Refused {
+        /// The address.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// Every source of a file failed.
+    #[error("no source of `{file}` of model `{model}` gave its bytes:{}", list(attempts))]
+    SourcesFailed {
+        /// The model.
+        model: String,
+        /// The file of the model.
+        file: String,
+        /// What each source failed with, in the order tried.
+        attempts: Vec<Error>,
+    },
+    /// The model is not here, and the network may not be asked.
+    #[error("model `{model}` is not in the cache (looked in `{}`), and the cache is offline", looked.display())]
+    Offline {
+        /// The model.
+        model: String,
+        /// The folder that was searched.
+        looked: PathBuf,
+        /// The first file that is missing or damaged.
+        file: String,
+        /// The damage, if the file is there but wrong.
+        damage: Option<(Sha256Digest, Sha256Digest)>,
+    },
+    /// The model alone is larger than the cache may become.
+    #[error("model `{model}` has {}, but the cache may hold {}", bytes_of(*bytes), bytes_of(*max_bytes))]
+    OverBudget {
+        /// The model.
+        model: String,
+        /// Its size in bytes.
+        bytes: u64,
+        /// `max_size` in bytes.
+        max_bytes: u64,
+    },
+    /// Models in use leave no room, and `strict_budget` forbids to exceed `max_size`.
+    #[error("no room for model `{model}` ({}): {} of {} are held by models in use", bytes_of(*bytes), bytes_of(*held), bytes_of(*max_bytes))]
+    NoRoom {
+        /// The model.
+        model: String,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Bytes that cannot be evicted now.
+        held: u64,
+        /// `max_size` in bytes.
+        max_bytes: u64,
+    },
+    /// The disk has too little room.
+    #[error("`{}` has {} free, but {} are needed", path.display(), bytes_of(*available), bytes_of(*needed))]
+    DiskFull {
+        /// A path on the disk.
+        path: PathBuf,
+        /// Bytes needed, `min_free_disk` included.
+        needed: u64,
+        /// Bytes free.
+        available: u64,
+    },
+    /// A file stands where a model's file belongs, and it is not ours.
+    #[error("`{}` holds other content than `{file}` of model `{model}`, and cache-harness did not put it there", path.display())]
+    Foreign {
+        /// The model.
+        model: String,
+        /// The file of the model.
+        file: String,
+        /// Where it belongs.
+        path: PathBuf,
+    },
+    /// Somebody kept a lock, and what it protects did not move.
+    #[error("timed out waiting for `{}`{}: nothing moved for {} s", lock.display(), by(holder), patience.as_secs())]
+    Busy {
+        /// The lock.
+        lock: PathBuf,
+        /// Who holds it, as far as known.
+        holder: Option<String>,
+        /// For how long nothing moved.
+        patience: Duration,
+    },
+    /// The cache folder cannot be used.
+    #[error("the cache folder `{}` cannot be used: {reason}", dir.display())]
+    Unusable {
+        /// The folder.
+        dir: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A file operation failed; `action` completes "could not …".
+    #[error("could not {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn bytes_of(bytes: u64) -> String {
+    format!("{} ({bytes} bytes)", ByteSize(bytes))
+}
+
+fn by(holder: &Option<String>) -> String {
+    holder.as_ref().map(|holder| format!(" (held by {holder})")).unwrap_or_default()
+}
+
+fn list(attempts: &[Error]) -> String {
+    attempts.iter().fold(String::new(), |mut text, error| {
+        let _ = write!(text, "\n  - {error}");
+        text
+    })
+}
+
+impl Error {
+    /// An error of the file system, for `map_err`.
+    pub(crate) fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// What to do about it, if there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoCatalog { .. } => {
+                "`cache-harness add NAME SOURCE` writes one; CACHE_HARNESS_CONFIG names another".into()
+            }
+            Self::UnknownModel { suggestion: Some(near), .. } => format!("did you mean `{near}`?"),
+            Self::UnknownModel { name, .. } => format!("`cache-harness add {name} SOURCE` declares and pins it"),
+            Self::Unpinned { name, .. } | Self::StalePins { name, .. } => {
+                format!("run `cache-harness lock {name}` and commit the lock file")
+            }
+            Self::Malformed { hint, .. } => return hint.clone(),
+            Self::NoHome { remedy, .. } => (*remedy).into(),
+            Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
+                "if the file was meant to change, run `cache-harness lock` and review the new pin".into()
+            }
+            Self::Status { status: 401 | 403, .. } => {
+                "the file may be gated or private: set HF_TOKEN to a token that may read it".into()
+            }
+            Self::Status { status: 404 | 410, .. } => {
+                "the file or its commit may be gone upstream, or private: check the pin, or set HF_TOKEN".into()
+            }
+            Self::SourcesFailed { attempts, .. } => return attempts.iter().rev().find_map(Self::hint),
+            Self::Offline { model, .. } => format!("run `cache-harness warm {model}` where there is a network"),
+            Self::OverBudget { bytes, .. } => {
+                format!("set `max_size` in [cache] to at least \"{bytes}\", or CACHE_HARNESS_MAX_SIZE={bytes}")
+            }
+            Self::NoRoom { .. } => "raise `max_size`, run fewer tests at once, or drop `strict_budget`".into(),
+            Self::DiskFull { .. } => "`cache-harness prune` frees what is unused; or set `dir` to another disk".into(),
+            Self::Foreign { .. } => {
+                "move the file away, or set the provider's `root` in cache-harness.toml to a folder of its own".into()
+            }
+            Self::Busy { .. } => "the holder may be stopped or hung: end it, and the lock is free at once".into(),
+            Self::Unusable { .. } => {
+                "set `dir` in [cache] or CACHE_HARNESS_DIR to a writable folder on a local disk".into()
+            }
+            Self::Io { source, path, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                format!("free space on the disk of `{}`: `cache-harness prune` removes what is unused", path.display())
+            }
+            Self::Setting { .. }
+            | Self::Status { .. }
+            | Self::Transport { .. }
+            | Self::Refused { .. }
+            | Self::Io { .. } => {
+                return None;
+            }
+        })
+    }
+
+    /// Whether the same request may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Transport { .. } => true,
+            Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+
+    /// Whether the request or the configuration is wrong, rather than the world: exit code 2.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::NoCatalog { .. }
+                | Self::UnknownModel { .. }
+                | Self::Unpinned { .. }
+                | Self::StalePins { .. }
+                | Self::Malformed { .. }
+                | Self::Setting { .. }
+                | Self::NoHome { .. }
+        )
+    }
+
+    /// The message and the hint, as they are printed.
+    #[must_use]
+    pub fn report(&self) -> String {
+        match self.hint() {
+            Some(hint) => format!("{self}\nhint: {hint}"),
+            None => self.to_string(),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The clock: the one place that asks what time it is.
+#![expect(clippy::disallowed_methods, reason = "this module is the clock")]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The present moment.
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// A moment as RFC 3339 in UTC with whole seconds, for reports.
+pub(crate) fn rfc3339(moment: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(moment).to_string()
+}
+
+/// Seconds since the Unix epoch; a moment before it counts as the epoch.
+pub(crate) fn unix_seconds(moment: SystemTime) -> u64 {
+    moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The inverse of [`unix_seconds`].
+pub(crate) fn from_unix_seconds(seconds: u64) -> SystemTime {
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH)
+}
+
+/// How long ago `then` was; a moment in the future (a clock set back) counts as now.
+pub(crate) fn age(then: SystemTime, now: SystemTime) -> Duration {
+    now.duration_since(then).unwrap_or_default()
+}
