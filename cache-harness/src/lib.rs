@@ -1,10 +1,20 @@
 //! Verified ML models for tests.
+mod address;
+mod catalog;
+mod config;
 mod digest;
+mod document;
+mod environment;
 mod error;
 mod model;
+mod pins;
+mod provider_kind;
+mod suggestion;
 mod time;
 mod units;
+pub use config::{ApplicationCache, Config, Origin, Remote, RemoteMode, Setting, Token, Verify, WhenUnusable};
 pub use digest::{ParseDigestError, Sha256Digest};
 pub use error::{Error, Result};
 pub use model::{FilePath, InvalidName, ModelName};
+pub use provider_kind::ProviderKind;
 pub use units::ByteSize;
