@@ -11,7 +11,7 @@
 //! - Recording never fails a test: [`Log::append`] answers [`Recorded::No`] and goes on.
 //! - Readers skip and count what they cannot read, and ignore kinds and fields they do not know, so an older
 //!   program understands a newer log as far as it goes.
-//! - A line is written once per request in the build that `cargo test` makes, unoptimised. That is why [`line`]
+//! - A line is written once per request in the build that `cargo test` makes, unoptimised. That is why [`mod@line`]
 //!   writes by hand what serde reads.
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -97,6 +97,33 @@ pub struct Request {
     /// Why it was a miss, a skip or a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl Request {
+    /// A request of which nothing is known yet but its model and what came of it; the rest has its default.
+    pub(crate) fn new(model: impl Into<String>, outcome: Outcome) -> Self {
+        Self {
+            at: 0.0,
+            test: None,
+            model: model.into(),
+            outcome,
+            seconds: 0.0,
+            waited_seconds: 0.0,
+            saved_seconds: 0.0,
+            via: Via::default(),
+            provider: String::new(),
+            file: None,
+            line: None,
+            bytes: 0,
+            fetched_bytes: 0,
+            retries: 0,
+            resumes: 0,
+            repairs: Vec::new(),
+            fallback_for: None,
+            bypass: false,
+            reason: None,
+        }
+    }
 }
 
 /// What came of a request.

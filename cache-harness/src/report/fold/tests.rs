@@ -3,27 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn request(outcome: Outcome) -> Request {
-    Request {
-        at: 10.0,
-        test: Some("t".into()),
-        model: "m".into(),
-        outcome,
-        seconds: 1.0,
-        waited_seconds: 0.0,
-        saved_seconds: 4.0,
-        via: Via::Test,
-        provider: String::new(),
-        file: None,
-        line: None,
-        bytes: 100,
-        fetched_bytes: 0,
-        retries: 0,
-        resumes: 0,
-        repairs: Vec::new(),
-        fallback_for: None,
-        bypass: false,
-        reason: None,
-    }
+    let test = Some("t".into());
+    Request { at: 10.0, test, seconds: 1.0, saved_seconds: 4.0, bytes: 100, ..Request::new("m", outcome) }
 }
 
 fn fold(events: impl IntoIterator<Item = Event>) -> Report {
