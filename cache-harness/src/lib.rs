@@ -2,6 +2,8 @@
 mod digest;
 mod error;
 mod model;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod time;
 mod units;
 pub use digest::{ParseDigestError, Sha256Digest};
