@@ -13,6 +13,8 @@ mod provider_kind;
 mod suggestion;
 mod report;
 mod run;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod time;
 mod units;
 pub use config::{ApplicationCache, Config, Origin, Remote, RemoteMode, Setting, Token, Verify, WhenUnusable};
