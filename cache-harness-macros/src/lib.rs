@@ -1,1 +1,81 @@
+//! The attribute macro of [`cache-harness`](https://docs.rs/cache-harness), which re-exports it.
+//!
+//! ```text
+//! use cache_harness::{CachedModel, cached_model};
+//!
+//! #[cached_model("whisper-tiny")]
+//! #[tokio::test]
+//! async fn transcribes_silence(model: CachedModel) -> anyhow::Result<()> {
+//!     let whisper = Whisper::load(model.path())?;
+//!     …
+//! }
+//! ```
+//!
+//! The expansion is thin: the function keeps its attributes, visibility, asyncness and return type, loses its
+//! `CachedModel` parameters, and asks `cache_harness::__private::prepare` for the models before its body runs.
+//! Everything else here is about mistakes: each is reported on its token, all of them at once, and a model that is
+//! not declared and pinned is found by the compiler instead of the test run.
 
+mod arguments;
+mod attribute;
+mod catalog;
+mod document;
+mod errors;
+mod expand;
+mod function;
+mod name;
+mod options;
+mod signature;
+mod suggestion;
+
+use proc_macro::TokenStream;
+
+/// Runs a test with models from the shared cache.
+///
+/// It stands *above* exactly one test attribute (`#[test]`, `#[tokio::test]`, `#[rstest]`, …) and names one or more
+/// models of the project's `cache-harness.toml`. Before the body runs each of them is on disk, verified against its
+/// pinned SHA-256, and it can't be evicted before the test ends. When that fails, so does the test.
+///
+/// The function takes no `CachedModel`, or one for each name, in that order, each as `CachedModel` or `&CachedModel`.
+/// Other parameters belong to the test attribute (the cases and fixtures of `#[rstest]`, the pool of `#[sqlx::test]`).
+///
+/// # Options
+///
+/// | option | values | default |
+/// |---|---|---|
+/// | `provider` | `"huggingface"`, `"directory"`, `"openai-whisper"`, `"torch-hub"` | what the catalog says |
+/// | `restore` | `"auto"`; `"copy"`: no links; `"private"`: a throw-away copy for a test that writes to it | `"auto"` |
+/// | `verify` | `"memo"`; `"always"`: hash every byte, also on a hit | what the catalog says |
+/// | `on_missing` | `"fail"`; `"skip"`: the test passes and the report lists it as skipped | `"fail"` |
+/// | `offline` | `true`: open no socket; `false` | what the catalog says |
+/// | `fallback` | `false`: don't try the model's fallback; `true` | `true` |
+///
+/// # Examples
+///
+/// ```text
+/// #[cached_model("minilm", "whisper-tiny", on_missing = "skip")]
+/// #[test]
+/// fn both_load(sentences: &CachedModel, speech: CachedModel) { … }
+///
+/// #[cached_model("whisper-tiny", restore = "private")]
+/// #[rstest]
+/// #[case::mono(1)]
+/// #[case::stereo(2)]
+/// fn hears_channels(#[case] channels: u16, model: CachedModel) { … }
+///
+/// // No parameter: the model is simply there, where hf-hub looks.
+/// #[cached_model("minilm")]
+/// #[tokio::test(flavor = "multi_thread")]
+/// async fn finds_it_in_the_hub_cache() { … }
+/// ```
+///
+/// # Errors
+///
+/// Compilation fails on the token at fault, with the command or spelling that helps, when a name is unknown,
+/// unpinned or pinned from another source than the catalog declares, when either file is malformed, when an option or
+/// a parameter doesn't fit, when no test attribute follows, and when `#[should_panic]` has no `expected` text.
+/// Editing `cache-harness.toml` or `cache-harness.lock` compiles the test again.
+#[proc_macro_attribute]
+pub fn cached_model(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(&arguments.into(), &item.into(), &catalog::Surroundings::of_this_crate()).into()
+}

@@ -1,0 +1,155 @@
+//! The check of model names against `cache-harness.toml` and `cache-harness.lock`, at compile time.
+//!
+//! Only what a test can get wrong by itself is checked here: that the name is declared, and pinned from the source that
+//! is declared. Everything else in these files is the runtime's to judge, with all its context.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+
+use syn::LitStr;
+
+use crate::document::{self, Declaration, Pinning, Unreadable};
+use crate::errors::Errors;
+use crate::suggestion::near_miss;
+
+/// Where the compiler runs.
+pub(crate) struct Surroundings {
+    /// The folder of the crate that is compiled.
+    pub(crate) manifest_dir: PathBuf,
+    /// The catalog that `CACHE_HARNESS_CONFIG` names, if it is set.
+    pub(crate) configured: Option<PathBuf>,
+}
+
+impl Surroundings {
+    #[expect(clippy::disallowed_methods, reason = "a macro has no other way to learn what it is expanded for")]
+    pub(crate) fn of_this_crate() -> Self {
+        let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let manifest_dir = variable("CARGO_MANIFEST_DIR").unwrap_or_default();
+        // Tests run in the folder of their crate, so that is what a relative path is relative to at run time.
+        let configured = variable("CACHE_HARNESS_CONFIG").map(|path| manifest_dir.join(path));
+        Self { manifest_dir, configured }
+    }
+
+    fn catalog(&self) -> Option<PathBuf> {
+        let above = || {
+            let mut places = self.manifest_dir.ancestors().map(|folder| folder.join("cache-harness.toml"));
+            places.find(|place| place.is_file())
+        };
+        self.configured.clone().or_else(above)
+    }
+}
+
+/// Reports every name that isn't declared and pinned; gives the files that this depends on.
+pub(crate) fn check(names: &[LitStr], surroundings: &Surroundings, errors: &mut Errors) -> Vec<PathBuf> {
+    let Some(first) = names.first() else {
+        return Vec::new();
+    };
+    let Some(catalog) = surroundings.catalog() else {
+        let folder = surroundings.manifest_dir.display();
+        errors.on(
+            first,
+            format!(
+                "no `cache-harness.toml` in `{folder}` or above\nhint: run `cache-harness add {} SOURCE`",
+                first.value()
+            ),
+        );
+        return Vec::new();
+    };
+    let lock_file = document::lock_file(&catalog);
+    let declared = document::declarations(&catalog);
+    let pinned = document::pins(&lock_file);
+    if let Err(Unreadable(message)) = &declared {
+        errors.on(first, message);
+    }
+    if let Err(Unreadable(message)) = &pinned {
+        errors.on(first, message);
+    }
+    if let (Ok(declared), Ok(pinned)) = (declared, pinned) {
+        for name in names {
+            if let Err(message) = check_name(&name.value(), &catalog, &declared, &pinned) {
+                errors.on(name, message);
+            }
+        }
+    }
+    let mut files = vec![catalog, lock_file];
+    files.retain(|file| file.is_file());
+    files
+}
+
+fn check_name(
+    name: &str,
+    catalog: &Path,
+    declared: &BTreeMap<String, Declaration>,
+    pinned: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    let Some(declaration) = declared.get(name) else {
+        let hint = unknown_name_hint(name, declared);
+        return Err(format!("no model named `{name}` in `{}`\nhint: {hint}", catalog.display()));
+    };
+    match (pinned.get(name), &declaration.source) {
+        (None, _) if declaration.pinning == Pinning::LockFile => Err(format!(
+            "the model `{name}` is declared in `{}`, but not pinned in the lock file beside it\nhint: run `cache-harness lock {name}`",
+            catalog.display()
+        )),
+        (Some(pinned), Some(declared)) if pinned != declared => Err(format!(
+            "the pins of `{name}` are of `{pinned}`, but the catalog declares `{declared}`\n\
+             hint: run `cache-harness lock {name}`"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn unknown_name_hint(name: &str, declared: &BTreeMap<String, Declaration>) -> String {
+    const SHOWN: usize = 8;
+    if let Some(known) = near_miss(name, declared.keys().map(String::as_str)) {
+        return format!("did you mean `{known}`?");
+    }
+    if declared.is_empty() {
+        return format!("it declares none; run `cache-harness add {name} SOURCE`");
+    }
+    let shown: Vec<_> = declared.keys().take(SHOWN).map(|known| format!("`{known}`")).collect();
+    let more = match declared.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("it declares {}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proc_macro2::Span;
+
+    /// What is reported on the name `minilm`.
+    fn report(surroundings: &Surroundings) -> String {
+        let mut errors = Errors::default();
+        check(&[LitStr::new("minilm", Span::call_site())], surroundings, &mut errors);
+        errors.into_compile_errors().map_or_else(String::new, |errors| errors.to_string())
+    }
+
+    #[test]
+    fn without_a_catalog_the_folder_and_the_command_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let surroundings = Surroundings { manifest_dir: folder.path().join("member"), configured: None };
+        let report = report(&surroundings);
+        assert!(report.contains("no `cache-harness.toml` in `"), "{report}");
+        assert!(report.contains("cache-harness add minilm SOURCE"), "{report}");
+    }
+
+    #[test]
+    fn a_configured_catalog_that_is_missing_is_not_replaced_by_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("elsewhere.toml");
+        let surroundings = Surroundings { manifest_dir: env!("CARGO_MANIFEST_DIR").into(), configured: Some(missing) };
+        let report = report(&surroundings);
+        assert!(report.contains("could not read `"), "{report}");
+        assert!(report.contains("elsewhere.toml"), "{report}");
+    }
+
+    #[test]
+    fn the_lock_file_is_the_one_beside_the_catalog() {
+        let catalog = Path::new("folder/cache-harness.toml");
+        assert_eq!(document::lock_file(catalog), Path::new("folder/cache-harness.lock"));
+    }
+}

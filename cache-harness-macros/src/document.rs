@@ -1,0 +1,85 @@
+//! The two TOML files, as far as the compiler needs them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use toml::de::{DeTable, DeValue};
+
+/// A file that can't be used, as one message.
+pub(crate) struct Unreadable(pub(crate) String);
+
+/// What `cache-harness.toml` says of one model.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Declaration {
+    /// What the lock file must give as its `source`; `None` where it isn't compared.
+    pub(crate) source: Option<String>,
+    pub(crate) pinning: Pinning,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pinning {
+    /// `urls` with their `sha256`: pinned by the catalog itself.
+    Catalog,
+    /// Everything else.
+    LockFile,
+}
+
+/// The models of the catalog at `path`.
+pub(crate) fn declarations(path: &Path) -> Result<BTreeMap<String, Declaration>, Unreadable> {
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    let models = models(path, &text)?;
+    Ok(models.into_iter().map(|(name, model)| (name, declaration(&model))).collect())
+}
+
+/// The `source` of every model in the lock file at `path`; nothing where there is no such file.
+pub(crate) fn pins(path: &Path) -> Result<BTreeMap<String, String>, Unreadable> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    let models = models(path, &text)?;
+    let source = |model: DeValue<'_>| Some(model.get("source")?.get_ref().as_str()?.to_owned());
+    Ok(models.into_iter().filter_map(|(name, model)| Some((name, source(model)?))).collect())
+}
+
+/// The lock file that belongs to the catalog at `path`.
+pub(crate) fn lock_file(path: &Path) -> PathBuf {
+    path.with_file_name("cache-harness.lock")
+}
+
+fn models<'text>(path: &Path, text: &'text str) -> Result<Vec<(String, DeValue<'text>)>, Unreadable> {
+    let document = DeTable::parse(text).map_err(|error| {
+        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+        Unreadable(format!("{}:{line}:{column}: {}", path.display(), error.message().trim_end()))
+    })?;
+    match document.into_inner().remove("models").map(toml::Spanned::into_inner) {
+        Some(DeValue::Table(models)) => {
+            Ok(models.into_iter().map(|(name, model)| (name.into_inner().into_owned(), model.into_inner())).collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn declaration(model: &DeValue<'_>) -> Declaration {
+    let text = |key: &str| model.get(key).and_then(|value| value.get_ref().as_str());
+    let source = match (text("hub"), text("path")) {
+        (Some(repository), _) => Some(format!("hub:{repository}@{}", text("revision").unwrap_or("main"))),
+        (None, Some(path)) => Some(format!("path:{path}")),
+        (None, None) => None,
+    };
+    let pinned = source.is_none() && model.get("urls").is_some() && text("sha256").is_some();
+    Declaration { source, pinning: if pinned { Pinning::Catalog } else { Pinning::LockFile } }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Unreadable {
+    Unreadable(format!("could not read `{}`: {error}", path.display()))
+}
+
+/// Line and column, from 1, of the byte at `offset`; columns count characters.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}

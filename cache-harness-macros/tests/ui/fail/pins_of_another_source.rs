@@ -1,0 +1,11 @@
+use cache_harness_macros::cached_model;
+
+#[cached_model("moved")]
+#[test]
+fn another_revision() {}
+
+#[cached_model("moved-folder")]
+#[test]
+fn another_folder() {}
+
+fn main() {}

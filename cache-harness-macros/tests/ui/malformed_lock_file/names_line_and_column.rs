@@ -1,0 +1,7 @@
+use cache_harness_macros::cached_model;
+
+#[cached_model("minilm")]
+#[test]
+fn names_the_line() {}
+
+fn main() {}
