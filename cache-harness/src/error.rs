@@ -142,10 +142,10 @@ pub enum Error {
         /// The file of the model.
         file: String,
         /// What each source failed with, in the order tried.
-        attempts: Vec<Error>,
+        attempts: Vec<Self>,
     },
     /// The model is not here, and the network may not be asked.
-    #[error("model `{model}` is not in the cache (looked in `{}`), and the cache is offline", looked.display())]
+    #[error("model `{model}` cannot be had offline: {} (looked in `{}`)", lack(file, damage.as_deref()), looked.display())]
     Offline {
         /// The model.
         model: String,
@@ -153,8 +153,8 @@ pub enum Error {
         looked: PathBuf,
         /// The first file that is missing or damaged.
         file: String,
-        /// The damage, if the file is there but wrong.
-        damage: Option<(Sha256Digest, Sha256Digest)>,
+        /// The pinned and the actual digest, if the file is there but damaged.
+        damage: Option<Box<(Sha256Digest, Sha256Digest)>>,
     },
     /// The model alone is larger than the cache may become.
     #[error("model `{model}` has {}, but the cache may hold {}", bytes_of(*bytes), bytes_of(*max_bytes))]
@@ -199,7 +199,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Somebody kept a lock, and what it protects did not move.
-    #[error("timed out waiting for `{}`{}: nothing moved for {} s", lock.display(), by(holder), patience.as_secs())]
+    #[error("timed out waiting for `{}`{}: nothing moved for {} s", lock.display(), by(holder.as_deref()), patience.as_secs())]
     Busy {
         /// The lock.
         lock: PathBuf,
@@ -232,8 +232,15 @@ fn bytes_of(bytes: u64) -> String {
     format!("{} ({bytes} bytes)", ByteSize(bytes))
 }
 
-fn by(holder: &Option<String>) -> String {
-    holder.as_ref().map(|holder| format!(" (held by {holder})")).unwrap_or_default()
+fn by(holder: Option<&str>) -> String {
+    holder.map(|holder| format!(" (held by {holder})")).unwrap_or_default()
+}
+
+fn lack(file: &str, damage: Option<&(Sha256Digest, Sha256Digest)>) -> String {
+    match damage {
+        Some((expected, actual)) => format!("`{file}` has sha256 {actual}, but {expected} is pinned"),
+        None => format!("`{file}` is not in the cache"),
+    }
 }
 
 fn list(attempts: &[Error]) -> String {

@@ -1,0 +1,398 @@
+//! The cache as a whole: resolve, lease or fill, verify, restore, and one event for each request.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::ask::{Ask, Fallback, OnMissing, Place};
+use crate::cached_model::{CachedFile, CachedModel, Held};
+use crate::catalog::{Catalog, Declared};
+use crate::config::{Config, Overrides, Verify, WhenUnusable};
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::event::{self, Event, Log, Outcome, Request, Via};
+use crate::fetch::Fetcher;
+use crate::fs::LinkMode;
+use crate::model::ModelName;
+use crate::pins::{self, LockFile, Pins};
+use crate::progress::{Progress, Step};
+use crate::proof::Proof;
+use crate::provider::{Layout, Root, Subject, WRITABLE};
+use crate::provider_kind::ProviderKind;
+use crate::run::RunId;
+use crate::store::retention::RetentionPolicy;
+use crate::store::{Budget, EntryId, Evicted, Lease, Store};
+use crate::{bypass, fill, fs, notice, restore, time};
+
+/// The cache that a project's catalog describes. Cheap to clone; usable from any thread, in or out of a runtime.
+///
+/// # Examples
+///
+/// ```no_run
+/// let cache = cache_harness::Cache::open(".".as_ref())?;
+/// let model = cache.get("whisper-tiny")?;
+/// println!("{}", model.path().display());
+/// # Ok::<(), cache_harness::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Cache {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) environment: Environment,
+    pub(crate) catalog: Catalog,
+    pub(crate) lock: LockFile,
+    pub(crate) store: Store,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) progress: Progress,
+    log: Log,
+    prepared: Mutex<HashMap<Key, Arc<Prepared>>>,
+}
+
+type Key = (String, Option<ProviderKind>, Place);
+
+/// A model with everything that can be known of it without looking at the disk.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) declared: Declared,
+    pub(crate) pins: Pins,
+    pub(crate) id: EntryId,
+    pub(crate) provider: ProviderKind,
+    pub(crate) root: Root,
+    /// Where it goes; empty for places that are made anew for each request.
+    pub(crate) layout: Layout,
+    proof: Mutex<Option<Arc<Proof>>>,
+}
+
+/// How a model came into the store.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) waited_seconds: f64,
+    pub(crate) fetched_bytes: u64,
+    pub(crate) retries: u32,
+    pub(crate) repairs: Vec<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) bypass: bool,
+}
+
+impl Prepared {
+    pub(crate) fn name(&self) -> &ModelName {
+        &self.declared.name
+    }
+
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        let revision = match &self.declared.source {
+            crate::catalog::Source::Hub { revision, .. } => revision,
+            _ => "main",
+        };
+        let hub_id = self.declared.hub_id.as_deref();
+        Subject { name: self.name(), hub_id, revision, pins: &self.pins }
+    }
+}
+
+impl Cache {
+    /// The cache of the catalog in `start` or above it.
+    ///
+    /// # Errors
+    ///
+    /// A catalog, lock file or variable that cannot be read. That there is no catalog is an error only once a
+    /// model is asked for.
+    pub fn open(start: &Path) -> Result<Self> {
+        Self::with(start, Environment::current(), &Overrides::default(), Progress::default())
+    }
+
+    /// The same, telling `progress` what goes on while somebody waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with_progress(start: &Path, progress: Progress) -> Result<Self> {
+        Self::with(start, Environment::current(), &Overrides::default(), progress)
+    }
+
+    pub(crate) fn with(
+        start: &Path,
+        environment: Environment,
+        overrides: &Overrides,
+        progress: Progress,
+    ) -> Result<Self> {
+        let (config, catalog) = Config::discover(start, &environment, overrides)?;
+        let lock = match &catalog.path {
+            Some(path) => LockFile::read(&LockFile::beside(path))?,
+            None => LockFile { path: start.join("cache-harness.lock"), models: Default::default(), newer: false },
+        };
+        let run = RunId::current(|name| environment.get(name).map(ToOwned::to_owned));
+        let log = Log::new(&config.state_dir, run, config.project.clone());
+        let store = Store::new(&config.dir.value);
+        let (fetcher, prepared) = (Fetcher::default(), Mutex::default());
+        let inner = Inner { config, environment, catalog, lock, store, fetcher, progress, log, prepared };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The effective settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Puts a model in place, verified, and keeps it there until the returned value is dropped.
+    ///
+    /// The first caller downloads; all others, in this process and in others, wait for it.
+    ///
+    /// # Errors
+    ///
+    /// An unknown or unpinned name, sources that all fail, bytes that are not those pinned, no room, or a file in
+    /// the way that is not ours.
+    pub fn get(&self, name: &str) -> Result<CachedModel> {
+        self.ask(&Ask::new(name, Via::Restore))
+    }
+
+    /// Meets a request and records what came of it.
+    pub(crate) fn ask(&self, ask: &Ask<'_>) -> Result<CachedModel> {
+        let started = Instant::now();
+        let mut account = Account::default();
+        let met = self.inner.meet(ask, &mut account).or_else(|error| {
+            let fallback = self.inner.fallback(ask, &error);
+            let Some(name) = fallback else { return Err(error) };
+            notice::warn(&format!("`{name}` stands in for `{}`, whose sources failed: {error}", ask.name));
+            let ask = Ask { name: name.as_str(), ..ask.clone() };
+            let met = self.inner.meet(&ask, &mut account)?;
+            Ok(CachedModelParts { outcome: Outcome::Fallback, ..met })
+        });
+        let seconds = started.elapsed().as_secs_f64();
+        let (site_file, line) = ask.site.map_or((None, None), |(file, line)| (Some(file.to_owned()), Some(line)));
+        let mut request = Request {
+            at: event::stamp(time::now()),
+            test: ask.test.clone(),
+            seconds,
+            waited_seconds: account.waited_seconds,
+            via: ask.via,
+            file: site_file,
+            line,
+            fetched_bytes: account.fetched_bytes,
+            retries: account.retries,
+            repairs: account.repairs,
+            bypass: account.bypass,
+            reason: account.reason,
+            ..Request::new(ask.name, Outcome::Failed)
+        };
+        match &met {
+            Ok(parts) => {
+                request.model = parts.prepared.name().to_string();
+                request.provider = parts.prepared.provider.as_str().to_owned();
+                request.outcome = parts.outcome;
+                request.bytes = parts.bytes;
+                if parts.outcome == Outcome::Hit {
+                    request.saved_seconds = (parts.fill_seconds - seconds).max(0.0);
+                }
+                if parts.outcome == Outcome::Fallback {
+                    request.fallback_for = Some(ask.name.to_owned());
+                }
+            }
+            Err(error) => {
+                request.reason = Some(error.to_string());
+                if ask.on_missing == OnMissing::Skip {
+                    request.outcome = Outcome::Skip;
+                }
+            }
+        }
+        let fetched_bytes = request.fetched_bytes;
+        self.inner.log.append(&Event::Request(request));
+        let parts = met?;
+        self.inner.progress.step(Step::Done { model: parts.prepared.name().as_str() });
+        self.hand_over(ask, parts, fetched_bytes)
+    }
+
+    fn hand_over(&self, ask: &Ask<'_>, parts: CachedModelParts, fetched_bytes: u64) -> Result<CachedModel> {
+        let CachedModelParts { prepared, layout, link_modes, outcome, bytes, lease, private, .. } = parts;
+        let layout = layout.as_ref().unwrap_or(&prepared.layout);
+        let file = |(((name, path), pinned), mode): (((&_, &PathBuf), &pins::PinnedFile), LinkMode)| CachedFile {
+            name: Clone::clone(name),
+            path: path.clone(),
+            sha256: pinned.sha256,
+            link_mode: mode,
+        };
+        let modes = link_modes.iter().copied().chain(std::iter::repeat(LinkMode::Copy));
+        let places = layout.files.iter().map(|(name, path)| (name, path));
+        let fallback_for = (outcome == Outcome::Fallback).then(|| ask.name.parse().ok()).flatten();
+        Ok(CachedModel {
+            name: prepared.name().clone(),
+            provider: prepared.provider,
+            folder: layout.folder.clone(),
+            files: places.zip(&prepared.pins.files).zip(modes).map(file).collect(),
+            outcome,
+            fallback_for,
+            bytes,
+            fetched_bytes,
+            variables: prepared.root.variables.clone(),
+            held: Held { lease, private, cache: Arc::clone(&self.inner) },
+        })
+    }
+}
+
+/// A request that was met, before it is handed over.
+pub(crate) struct CachedModelParts {
+    pub(crate) prepared: Arc<Prepared>,
+    /// Where it stands, if that is not where `prepared` says.
+    pub(crate) layout: Option<Layout>,
+    pub(crate) link_modes: Vec<LinkMode>,
+    pub(crate) outcome: Outcome,
+    pub(crate) bytes: u64,
+    pub(crate) fill_seconds: f64,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) private: Option<tempfile::TempDir>,
+}
+
+impl Inner {
+    fn meet(self: &Arc<Self>, ask: &Ask<'_>, account: &mut Account) -> Result<CachedModelParts> {
+        let prepared = self.prepared(ask)?;
+        match self.meet_from_store(ask, &prepared, account) {
+            Err(Error::Unusable { dir, reason }) if self.config.when_unusable.value == WhenUnusable::Bypass => {
+                self.warn_once(&format!(
+                    "the cache folder `{}` cannot be used, so models are fetched past it: {reason}",
+                    dir.display()
+                ));
+                account.bypass = true;
+                bypass::provide(self, ask, prepared, account)
+            }
+            met => met,
+        }
+    }
+
+    fn meet_from_store(
+        &self,
+        ask: &Ask<'_>,
+        prepared: &Arc<Prepared>,
+        account: &mut Account,
+    ) -> Result<CachedModelParts> {
+        let lease = self.store.lease(&prepared.id)?;
+        let verify = ask.verify.unwrap_or(self.config.verify.value);
+        let hit = match verify {
+            Verify::Memo => self.proven(prepared)?,
+            Verify::Always => None,
+        };
+        let (outcome, proof) = match hit {
+            Some(proof) => (Outcome::Hit, proof),
+            None => fill::fill(self, ask, prepared, verify, account)?,
+        };
+        let mut parts = CachedModelParts {
+            prepared: Arc::clone(prepared),
+            layout: None,
+            link_modes: proof.link_modes.clone(),
+            outcome,
+            bytes: proof.bytes,
+            fill_seconds: proof.fill_seconds,
+            lease: Some(lease),
+            private: None,
+        };
+        let folder = match &ask.place {
+            Place::Provider | Place::ProviderCopy => return Ok(parts),
+            Place::Folder(folder) => {
+                prepared.name().as_str().split('/').fold(folder.clone(), |path, part| path.join(part))
+            }
+            Place::Temporary => {
+                let private = fs::temporary_folder("cache-harness-")?;
+                let folder = private.path().to_owned();
+                parts.private = Some(private);
+                folder
+            }
+        };
+        let layout = Layout::plain(folder, prepared.subject(), WRITABLE);
+        restore::place_unrecorded(prepared.name(), &layout, |_, digest| Ok(self.store.blob(digest)))?;
+        parts.layout = Some(layout);
+        Ok(parts)
+    }
+
+    /// The proof that the model is in place and unchanged; `None` if something is to be done.
+    pub(crate) fn proven(&self, prepared: &Prepared) -> Result<Option<Arc<Proof>>> {
+        let Some(record) = self.store.record_fingerprint(&prepared.id)? else { return Ok(None) };
+        let known = prepared.proof.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let proof = match known.filter(|known| known.record == record) {
+            Some(known) => known,
+            None => {
+                let Some(entry) = self.store.entry(&prepared.id)? else { return Ok(None) };
+                let memo_age = self.config.rehash_after.value;
+                let Some(proof) = Proof::of(&self.store, &entry, record, &prepared.layout, memo_age) else {
+                    return Ok(None);
+                };
+                let proof = Arc::new(proof);
+                *prepared.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&proof));
+                proof
+            }
+        };
+        Ok(proof.holds()?.then_some(proof))
+    }
+
+    /// Everything about a model that the catalog and the lock file say; worked out once per process.
+    pub(crate) fn prepared(&self, ask: &Ask<'_>) -> Result<Arc<Prepared>> {
+        let key = (ask.name.to_owned(), ask.provider, ask.place.clone());
+        let known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let declared = self.catalog.get(ask.name)?.clone();
+        let pins = pins::resolve(&declared, &self.lock)?;
+        let provider = ask.provider.unwrap_or(declared.provider);
+        let hub_id = declared.hub_id.as_deref().filter(|_| provider == ProviderKind::Huggingface);
+        let id = pins.entry_id(hub_id);
+        let root = Root::of(provider, &self.config, &self.environment)?;
+        let empty = Layout { folder: PathBuf::new(), items: Vec::new(), files: Vec::new(), ladder: WRITABLE };
+        let mut prepared = Prepared { declared, pins, id, provider, root, layout: empty, proof: Mutex::default() };
+        if matches!(ask.place, Place::Provider | Place::ProviderCopy) {
+            prepared.layout = Layout::of(provider, &prepared.root.path, prepared.subject())?;
+        }
+        if ask.place == Place::ProviderCopy {
+            prepared.layout.ladder = WRITABLE;
+        }
+        let prepared = Arc::new(prepared);
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&prepared));
+        Ok(prepared)
+    }
+
+    /// The model that may stand in after this error.
+    fn fallback(&self, ask: &Ask<'_>, error: &Error) -> Option<ModelName> {
+        let forbidden = ask.fallback == Fallback::Forbidden || error.is_usage();
+        if forbidden {
+            return None;
+        }
+        self.catalog.get(ask.name).ok()?.fallback.clone()
+    }
+
+    pub(crate) fn budget(&self) -> Budget {
+        let config = &self.config;
+        let policy = RetentionPolicy { max_size: config.max_size.value.0, max_age: config.max_age.value };
+        Budget { policy, min_free_disk: config.min_free_disk.value.0, strict: config.strict_budget.value }
+    }
+
+    /// A lease ended: what it kept beyond the budget goes.
+    pub(crate) fn released(&self) {
+        // Whoever comes next tries again.
+        if let Ok(evicted) = self.store.trim_if_over_budget(&self.budget()) {
+            self.log_evictions(&evicted);
+        }
+    }
+
+    pub(crate) fn log_evictions(&self, evicted: &[Evicted]) {
+        for evicted in evicted {
+            let at = event::stamp(time::now());
+            let (model, reason) = (evicted.model.clone(), evicted.reason.as_str().to_owned());
+            self.log.append(&Event::Evict(event::Evict { at, model, bytes: evicted.bytes, reason }));
+        }
+    }
+
+    /// Tells a person and the report, once per process.
+    pub(crate) fn warn_once(&self, text: &str) {
+        static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.iter().any(|known| known == text) {
+            told.push(text.to_owned());
+            notice::warn(text);
+            let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
+            self.log.append(&Event::Warning(warning));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What a test gets: a verified model in place, and the lease that keeps it there.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cache::Inner;
+use crate::event::Outcome;
+use crate::fs::LinkMode;
+use crate::model::{FilePath, ModelName};
+use crate::provider_kind::ProviderKind;
+use crate::store::Lease;
+
+/// A verified model on disk, protected from eviction for as long as this value lives.
+///
+/// # Examples
+///
+/// ```text
+/// #[cached_model("whisper-tiny")]
+/// #[test]
+/// fn loads(model: CachedModel) {
+///     let config = std::fs::read_to_string(model.file("config.json").unwrap()).unwrap();
+///     …
+/// }
+/// ```
+#[must_use = "the model may be evicted once this is dropped"]
+pub struct CachedModel {
+    pub(crate) name: ModelName,
+    pub(crate) provider: ProviderKind,
+    pub(crate) folder: PathBuf,
+    pub(crate) files: Vec<CachedFile>,
+    pub(crate) outcome: Outcome,
+    pub(crate) fallback_for: Option<ModelName>,
+    pub(crate) bytes: u64,
+    pub(crate) fetched_bytes: u64,
+    pub(crate) variables: Vec<(&'static str, PathBuf)>,
+    pub(crate) held: Held,
+}
+
+/// One file of a model in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CachedFile {
+    /// Its path inside the model.
+    pub name: FilePath,
+    /// Where the consumer opens it.
+    pub path: PathBuf,
+    /// Its SHA-256.
+    pub sha256: crate::Sha256Digest,
+    /// How it came to its place.
+    pub link_mode: LinkMode,
+}
+
+/// What ends with the model: first the lease, then what the lease kept too long.
+pub(crate) struct Held {
+    pub(crate) lease: Option<Lease>,
+    pub(crate) private: Option<tempfile::TempDir>,
+    pub(crate) cache: Arc<Inner>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.private = None;
+        if self.lease.take().is_some() {
+            self.cache.released();
+        }
+    }
+}
+
+impl CachedModel {
+    /// The model's name in the catalog: the fallback's if that stood in.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// The model that was asked for, if this one stands in for it.
+    #[must_use]
+    pub fn fallback_for(&self) -> Option<&str> {
+        self.fallback_for.as_ref().map(ModelName::as_str)
+    }
+
+    /// The layout that the model was restored into.
+    #[must_use]
+    pub fn provider(&self) -> ProviderKind {
+        self.provider
+    }
+
+    /// The folder that holds the model's files.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a file of the model is, by its path inside the model; `None` if the pins have no such file.
+    #[must_use]
+    pub fn file(&self, name: &str) -> Option<&Path> {
+        self.files.iter().find(|file| file.name.as_str() == name).map(|file| file.path.as_path())
+    }
+
+    /// All files of the model.
+    #[must_use]
+    pub fn files(&self) -> &[CachedFile] {
+        &self.files
+    }
+
+    /// What it took to put the model in place.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// The size of the model in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes that had to be fetched for it now.
+    #[must_use]
+    pub fn fetched_bytes(&self) -> u64 {
+        self.fetched_bytes
+    }
+
+    /// The variables by which a child process finds the model, for [`std::process::Command::envs`].
+    ///
+    /// The environment of this process is never changed: other threads may be reading it.
+    pub fn envs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        self.variables.iter().map(|(name, value)| (*name, value.as_path()))
+    }
+}
+
+impl fmt::Debug for CachedModel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CachedModel")
+            .field("name", &self.name)
+            .field("path", &self.folder)
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! Filling a partial from the first source that has the pinned bytes.
+//!
+//! Of the store this module knows only [`Partial`]. Each source is tried in the order of the catalog; what a
+//! source sends is hashed on the way and published only if it is what was pinned, so no source has to be
+//! trusted. The HTTP client and its runtime are made at the first transfer: a hit never pays for them.
+
+mod http;
+mod local;
+mod retry;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+
+use crate::catalog::{self, Declared};
+use crate::config::{Config, Token};
+use crate::error::{Error, Result};
+use crate::model::FilePath;
+use crate::pins::{PinnedFile, Pins};
+use crate::progress::{Progress, Step};
+use crate::store::{Memo, Partial};
+
+/// Where the bytes of one file can be had.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Url { url: String, token: Option<Token> },
+    Path(PathBuf),
+}
+
+impl Source {
+    /// Whether it can only be had over the network.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self, Self::Url { .. })
+    }
+
+    /// The sources of one file of a model, in the order they are tried.
+    ///
+    /// A Hub file is asked for by commit: a full pin needs neither an API call nor a HEAD request.
+    pub(crate) fn of(declared: &Declared, pins: &Pins, file: &PinnedFile, config: &Config) -> Vec<Self> {
+        match &declared.source {
+            catalog::Source::Hub { repo, revision, .. } => {
+                let commit = pins.commit.as_deref().unwrap_or(revision);
+                let (endpoint, path) = (&config.endpoint.value, http::encode_path(file.path.as_str()));
+                let url = format!("{endpoint}/{repo}/resolve/{commit}/{path}");
+                vec![Self::Url { url, token: config.token.clone() }]
+            }
+            catalog::Source::Urls(urls) => urls.iter().map(|url| Self::Url { url: url.clone(), token: None }).collect(),
+            catalog::Source::Path(path, _) if path.is_dir() => vec![Self::Path(file.path.below(path))],
+            catalog::Source::Path(path, _) => vec![Self::Path(path.clone())],
+        }
+    }
+}
+
+/// One file to be fetched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) file: &'a FilePath,
+    pub(crate) sources: &'a [Source],
+    /// For how long no byte may arrive before a transfer counts as broken.
+    pub(crate) patience: Duration,
+}
+
+/// A fetch that ended in the pinned bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fetched {
+    pub(crate) memo: Memo,
+    pub(crate) retries: u32,
+}
+
+/// Fetches files; makes its HTTP client when it first needs one.
+#[derive(Debug, Default)]
+pub(crate) struct Fetcher {
+    line: OnceCell<http::Line>,
+}
+
+impl Fetcher {
+    /// Fills and publishes the partial from the first of the job's sources that has the bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the source failed with, or [`Error::SourcesFailed`] if there are several.
+    pub(crate) fn fill(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Result<Fetched> {
+        let mut attempts = Vec::new();
+        let mut slot = Some(partial);
+        let mut retries = 0;
+        for source in job.sources {
+            let Some(mut partial) = slot.take() else { break };
+            let label = match source {
+                Source::Url { url, .. } => http::public(url),
+                Source::Path(path) => format!("`{}`", path.display()),
+            };
+            let received = match source {
+                Source::Path(path) => local::read(path, &mut partial),
+                Source::Url { url, token } => {
+                    let line = self.line.get_or_try_init(http::Line::open)?;
+                    let transfer = http::Transfer { url: url.clone(), token: token.clone(), patience: job.patience };
+                    let file = job.file.to_string();
+                    let (returned, count, received) = line.run(transfer, partial, file, job.model, progress);
+                    partial = returned;
+                    retries += count;
+                    received
+                }
+            };
+            let error = match received {
+                Ok(received) if received.digest == *partial.digest() => {
+                    let memo = partial.commit(received)?;
+                    return Ok(Fetched { memo, retries });
+                }
+                Ok(received) => partial.mismatch(received, job.file.as_str(), &label),
+                Err(error) => error,
+            };
+            progress.step(Step::SourceFailed { model: job.model, file: job.file.as_str(), error: &error });
+            // What fails on our own disk fails from every source.
+            if matches!(error, Error::Io { .. } | Error::OverBudget { .. }) {
+                return Err(error);
+            }
+            attempts.push(error);
+            slot = Some(partial);
+        }
+        match attempts.pop() {
+            Some(only) if attempts.is_empty() => Err(only),
+            last => {
+                attempts.extend(last);
+                Err(Error::SourcesFailed { model: job.model.to_owned(), file: job.file.to_string(), attempts })
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The way of a request that is no plain hit: wait for the turn, look again, verify, make room, fetch, restore.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::ask::Ask;
+use crate::cache::{Account, Inner, Prepared};
+use crate::config::Verify;
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Result};
+use crate::event::Outcome;
+use crate::fetch::{Job, Source};
+use crate::fs::{self, Found, LinkMode};
+use crate::lock::Waiting;
+use crate::progress::Step;
+use crate::proof::Proof;
+use crate::provider::Wanted;
+use crate::restore::restore;
+use crate::store::{Checked, Entry, Filled, Memo, OnDamage, Proofs, Recorded, Slot, Store};
+use crate::{ByteSize, time};
+
+/// How many files of one model are fetched at once.
+const FETCHES: usize = 4;
+
+/// A file whose blob is to be fetched, and what lies there instead.
+struct Lacking<'a> {
+    file: &'a crate::pins::PinnedFile,
+    damage: Option<Sha256Digest>,
+}
+
+/// Fills, verifies and restores the entry of `prepared`, which the caller has leased.
+pub(crate) fn fill(
+    inner: &Inner,
+    ask: &Ask<'_>,
+    prepared: &Prepared,
+    verify: Verify,
+    account: &mut Account,
+) -> Result<(Outcome, Arc<Proof>)> {
+    let started = Instant::now();
+    let turn = waiting(inner, prepared, |waiting| inner.store.turn(&prepared.id, waiting))?;
+    account.waited_seconds = started.elapsed().as_secs_f64();
+    if verify == Verify::Memo
+        && let Some(proof) = inner.proven(prepared)?
+    {
+        return Ok((Outcome::Hit, proof));
+    }
+    let recorded = inner.store.entry(&prepared.id)?;
+    let was_filled = recorded.as_ref().is_some_and(|entry| entry.filled.is_some());
+    let mut entry = recorded.unwrap_or_else(|| new_entry(prepared));
+    (entry.model, entry.provider) = (prepared.name().clone(), prepared.provider.to_string());
+
+    let offline = ask.offline.unwrap_or(inner.config.offline.value);
+    let lacking = check(inner, prepared, verify, offline, &mut entry)?;
+    if !lacking.is_empty() {
+        refuse_if_offline(inner, prepared, offline, &lacking)?;
+        let reserved = Store::reserve(&turn, &entry, copies(inner, prepared), &inner.budget())?;
+        inner.log_evictions(&reserved.evicted);
+        if reserved.excess > 0 {
+            inner.warn_once(&format!(
+                "models in use exceed max_size by {}; the excess goes when they are released",
+                ByteSize(reserved.excess)
+            ));
+        }
+        account.reason = Some(if was_filled { "lost or damaged" } else { "not in the cache" }.to_owned());
+        fetch(inner, prepared, &lacking, &mut entry, account)?;
+        turn.record(&entry)?;
+    }
+    let restored = restore(&turn, &mut entry, &prepared.layout, verify)?;
+    if prepared.pins.bytes().is_none() {
+        // Only now is it known how much came.
+        inner.log_evictions(&inner.store.trim(&inner.budget())?);
+    }
+
+    let damaged = lacking.iter().filter(|lacking| was_filled || lacking.damage.is_some());
+    account.repairs.extend(damaged.map(|lacking| lacking.file.path.to_string()));
+    account.repairs.extend(restored.repaired.iter().map(|path| path.display().to_string()));
+    let outcome = match (account.repairs.is_empty(), lacking.is_empty()) {
+        (false, _) => Outcome::Repaired,
+        (true, false) => Outcome::Miss,
+        (true, true) => Outcome::Hit,
+    };
+    let proof = proof(inner, prepared, &entry)?;
+    Ok((outcome, proof))
+}
+
+fn new_entry(prepared: &Prepared) -> Entry {
+    let record =
+        |file: &crate::pins::PinnedFile| Recorded { path: file.path.clone(), size: file.size, sha256: file.sha256 };
+    let files = prepared.pins.files.iter().map(record).collect();
+    Entry::new(prepared.name().clone(), prepared.provider.to_string(), files)
+}
+
+/// Waits for a lock of this entry for as long as whoever holds it gets on.
+fn waiting<T>(inner: &Inner, prepared: &Prepared, wait: impl FnOnce(&Waiting<'_>) -> Result<T>) -> Result<T> {
+    let done = || {
+        let size = |digest| match (fs::look(&inner.store.partial(digest)), fs::look(&inner.store.blob(digest))) {
+            (Ok(Found::File(partial)), _) => partial.size,
+            (_, Ok(Found::File(blob))) => blob.size,
+            _ => 0,
+        };
+        prepared.pins.files.iter().map(|file| size(&file.sha256)).sum()
+    };
+    let notice = |holder: &str, waited: Duration| {
+        inner.progress.step(Step::Waiting { model: prepared.name().as_str(), holder, waited, done: done() });
+    };
+    wait(&Waiting { patience: inner.config.patience.value, progress: &done, notice: &notice })
+}
+
+/// Verifies every blob of the entry and returns the files that are to be fetched.
+fn check<'a>(
+    inner: &Inner,
+    prepared: &'a Prepared,
+    verify: Verify,
+    offline: bool,
+    entry: &mut Entry,
+) -> Result<Vec<Lacking<'a>>> {
+    let memo_age = match verify {
+        Verify::Memo => inner.config.rehash_after.value,
+        Verify::Always => Duration::ZERO,
+    };
+    let on_damage = if offline { OnDamage::Leave } else { OnDamage::Quarantine };
+    let mut proofs = Proofs::new(&inner.store, memo_age, on_damage);
+    let mut lacking: Vec<Lacking<'_>> = Vec::new();
+    for (index, file) in prepared.pins.files.iter().enumerate() {
+        if prepared.pins.files[..index].iter().any(|earlier| earlier.sha256 == file.sha256) {
+            continue;
+        }
+        let damage = match proofs.check(&file.sha256, entry.memos.get(&file.sha256))? {
+            Checked::Proven(memo) => {
+                remember(entry, &file.sha256, memo);
+                continue;
+            }
+            Checked::Missing => None,
+            Checked::Damaged(actual) => actual,
+        };
+        entry.memos.remove(&file.sha256);
+        lacking.push(Lacking { file, damage });
+    }
+    Ok(lacking)
+}
+
+fn remember(entry: &mut Entry, digest: &Sha256Digest, memo: Memo) {
+    entry.memos.insert(*digest, memo);
+    for file in entry.files.iter_mut().filter(|file| file.sha256 == *digest) {
+        file.size = Some(memo.fingerprint.size);
+    }
+}
+
+fn refuse_if_offline(inner: &Inner, prepared: &Prepared, offline: bool, lacking: &[Lacking<'_>]) -> Result<()> {
+    let is_remote = |lacking: &&Lacking<'_>| {
+        let sources = Source::of(&prepared.declared, &prepared.pins, lacking.file, &inner.config);
+        sources.iter().all(Source::is_remote)
+    };
+    match lacking.iter().find(is_remote) {
+        Some(first) if offline => Err(Error::Offline {
+            model: prepared.name().to_string(),
+            looked: inner.store.dir().to_owned(),
+            file: first.file.path.to_string(),
+            damage: first.damage.map(|actual| Box::new((first.file.sha256, actual))),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that restoring will add beside the blobs, because the layout takes no links.
+fn copies(inner: &Inner, prepared: &Prepared) -> u64 {
+    let layout = &prepared.layout;
+    let links = layout.ladder.first() == Some(&LinkMode::Hardlink)
+        && fs::device(&prepared.root.path) == fs::device(inner.store.dir());
+    if links {
+        return 0;
+    }
+    let missing = layout.items.iter().filter(|item| matches!(fs::look(&item.path), Ok(Found::Nothing)));
+    let digests = missing.filter_map(|item| match &item.wanted {
+        Wanted::Bytes { sha256, .. } => Some(sha256),
+        Wanted::Pointer { .. } | Wanted::Text(_) => None,
+    });
+    let sizes: BTreeMap<_, _> = prepared.pins.files.iter().map(|file| (file.sha256, file.size)).collect();
+    digests.filter_map(|digest| sizes.get(digest).copied().flatten()).sum()
+}
+
+/// Fetches what lacks, a few files at a time.
+fn fetch(
+    inner: &Inner,
+    prepared: &Prepared,
+    lacking: &[Lacking<'_>],
+    entry: &mut Entry,
+    account: &mut Account,
+) -> Result<()> {
+    let started = Instant::now();
+    let queue = Mutex::new(lacking.iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut fetched = Vec::new();
+        while let Some(lacking) = next() {
+            fetched.push((lacking.file.sha256, fetch_file(inner, prepared, lacking.file)));
+            if fetched.last().is_some_and(|(_, result)| result.is_err()) {
+                while next().is_some() {}
+            }
+        }
+        fetched
+    };
+    let workers = lacking.len().min(FETCHES);
+    let mut results = Vec::new();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        results.extend(work());
+        for other in others {
+            results.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+    });
+    let mut failed = None;
+    for (digest, result) in results {
+        match result {
+            Ok(came) => {
+                remember(entry, &digest, came.memo);
+                account.retries += came.retries;
+                account.fetched_bytes += came.bytes;
+            }
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let filled = Filled {
+        at: time::unix_seconds(time::now()),
+        seconds: started.elapsed().as_secs_f64(),
+        bytes: account.fetched_bytes,
+    };
+    // Mending one file says nothing about what the whole model costs.
+    if entry.filled.is_none_or(|before| before.bytes <= filled.bytes) {
+        entry.filled = Some(filled);
+    }
+    Ok(())
+}
+
+struct Came {
+    memo: Memo,
+    bytes: u64,
+    retries: u32,
+}
+
+fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Result<Came> {
+    let sources = Source::of(&prepared.declared, &prepared.pins, file, &inner.config);
+    let patience = inner.config.patience.value;
+    let job = Job { model: prepared.name().as_str(), file: &file.path, sources: &sources, patience };
+    loop {
+        let limit = inner.config.max_size.value.0;
+        let slot = waiting(inner, prepared, |waiting| inner.store.slot(&file.sha256, file.size, limit, waiting))?;
+        match slot {
+            Slot::Vacant(partial) => {
+                let fetched = inner.fetcher.fill(job, partial, &inner.progress)?;
+                let bytes = fetched.memo.fingerprint.size;
+                return Ok(Came { memo: fetched.memo, bytes, retries: fetched.retries });
+            }
+            // Another entry's process filled it meanwhile.
+            Slot::Present => {
+                let mut proofs = Proofs::new(&inner.store, inner.config.rehash_after.value, OnDamage::Quarantine);
+                if let Checked::Proven(memo) = proofs.check(&file.sha256, None)? {
+                    return Ok(Came { memo, bytes: 0, retries: 0 });
+                }
+            }
+        }
+    }
+}
+
+/// What the next hit will look at.
+fn proof(inner: &Inner, prepared: &Prepared, entry: &Entry) -> Result<Arc<Proof>> {
+    let unfinished = || Error::Unusable {
+        dir: inner.store.dir().to_owned(),
+        reason: "the record of a model that was just placed cannot be read back".to_owned(),
+    };
+    let record = inner.store.record_fingerprint(&prepared.id)?.ok_or_else(unfinished)?;
+    let memo_age = inner.config.rehash_after.value;
+    Proof::of(&inner.store, entry, record, &prepared.layout, memo_age).map(Arc::new).ok_or_else(unfinished)
+}

@@ -1,0 +1,130 @@
+//! What shows at the price of a few stats that a model is in place: the plan of a warm hit.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::fs::{self, Fingerprint, Found, LinkMode};
+use crate::provider::{Layout, Wanted};
+use crate::store::{Content, Entry, Memo, Placed, Store};
+use crate::time;
+
+/// The paths to look at and the fingerprints they must have.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    /// The record that this was made from.
+    pub(crate) record: Fingerprint,
+    checks: Vec<Check>,
+    /// Unix seconds from which on the oldest memo proves nothing.
+    expires: u64,
+    /// Bytes that the model serves.
+    pub(crate) bytes: u64,
+    /// What the fetch that filled the entry took, in seconds.
+    pub(crate) fill_seconds: f64,
+    /// How each file came to its place, in the order of the layout's files.
+    pub(crate) link_modes: Vec<LinkMode>,
+}
+
+#[derive(Debug)]
+struct Check {
+    path: PathBuf,
+    look: Look,
+    expected: Fingerprint,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    At,
+    Through,
+}
+
+impl Proof {
+    /// The proof that `entry` gives for `layout`; `None` if something was never verified or never placed.
+    pub(crate) fn of(
+        store: &Store,
+        entry: &Entry,
+        record: Fingerprint,
+        layout: &Layout,
+        memo_age: Duration,
+    ) -> Option<Self> {
+        let mut checks = Vec::new();
+        let mut expires = u64::MAX;
+        let mut bytes = 0;
+        let mut seen = HashSet::new();
+        for file in &entry.files {
+            let memo = entry.memos.get(&file.sha256)?;
+            bytes += memo.fingerprint.size;
+            expires = expires.min(memo.hashed_at.saturating_add(memo_age.as_secs()));
+            if seen.insert(file.sha256) {
+                checks.push(Check { path: store.blob(&file.sha256), look: Look::At, expected: memo.fingerprint });
+            }
+        }
+        let placed: HashMap<&Path, &Placed> =
+            entry.placed.iter().map(|placed| (placed.path.as_path(), placed)).collect();
+        // A pointer is looked at through the item it leads to, so that one needs no look of its own.
+        let pointer_targets: HashSet<&Path> = layout.items.iter().filter_map(|item| item.leads_to()).collect();
+        let mut modes = HashMap::new();
+        for item in &layout.items {
+            let own = placed.get(item.path.as_path());
+            let (placed, look) = match &item.wanted {
+                Wanted::Text(_) => match own {
+                    Some(placed) => (*placed, Look::At),
+                    None => continue, // Somebody else's, which was left alone.
+                },
+                Wanted::Bytes { .. } => (*own?, Look::At),
+                Wanted::Pointer { leads_to, .. } if own?.proof.is_none() => {
+                    (*placed.get(leads_to.as_path())?, Look::Through)
+                }
+                Wanted::Pointer { .. } => (*own?, Look::Through),
+            };
+            let (expected, mode) = expectation(placed, entry, layout)?;
+            modes.insert(item.path.as_path(), mode);
+            if !pointer_targets.contains(item.path.as_path()) {
+                checks.push(Check { path: item.path.clone(), look: through_if_adopted(placed, look), expected });
+            }
+        }
+        let link_modes = layout.files.iter().map(|(_, path)| modes.get(path.as_path()).copied());
+        let link_modes = link_modes.collect::<Option<_>>()?;
+        let fill_seconds = entry.filled.map_or(0.0, |filled| filled.seconds);
+        Some(Self { record, checks, expires, bytes, fill_seconds, link_modes })
+    }
+
+    /// Whether everything still has the fingerprint that was recorded when it was verified.
+    pub(crate) fn holds(&self) -> Result<bool> {
+        if time::unix_seconds(time::now()) >= self.expires {
+            return Ok(false);
+        }
+        for check in &self.checks {
+            let found = match check.look {
+                Look::At => fs::look(&check.path)?,
+                Look::Through => fs::look_through(&check.path)?,
+            };
+            if found != Found::File(check.expected) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The fingerprint that a placed file has if nobody touched it.
+fn expectation(placed: &Placed, entry: &Entry, layout: &Layout) -> Option<(Fingerprint, LinkMode)> {
+    match (&placed.content, placed.proof) {
+        (Content::Blob { mode, .. }, Some(proof)) => Some((proof, *mode)),
+        (Content::Blob { sha256, mode: LinkMode::Hardlink }, None) if layout.ladder.contains(&LinkMode::Hardlink) => {
+            entry.memos.get(sha256).map(|memo: &Memo| (memo.fingerprint, LinkMode::Hardlink))
+        }
+        (Content::Pointer { .. }, Some(proof)) => Some((proof, LinkMode::Symlink)),
+        (Content::Text(_), Some(proof)) => Some((proof, LinkMode::Copy)),
+        _ => None,
+    }
+}
+
+/// An adopted file may be a link of its owner's making.
+fn through_if_adopted(placed: &Placed, look: Look) -> Look {
+    match placed.owner {
+        crate::store::Owner::Adopted => Look::Through,
+        crate::store::Owner::Ours => look,
+    }
+}

@@ -1,0 +1,29 @@
+//! openai-whisper: `whisper.load_model(name)`.
+//!
+//! ```text
+//! <root>/<file>      copies or reflinks only
+//! ```
+//! The root is `$XDG_CACHE_HOME/whisper`, else `~/.cache/whisper` (`whisper/__init__.py`, `load_model`). That
+//! consumer opens a file with a wrong digest for writing, through symbolic and hard links (`_download`), so
+//! its files never share an inode with the store.
+
+use std::path::Path;
+
+use super::{Layout, Root, Subject, WRITABLE, cache_home};
+use crate::environment::Environment;
+use crate::error::Result;
+
+pub(super) fn layout(root: &Path, subject: Subject<'_>) -> Layout {
+    Layout::plain(root.to_owned(), subject, WRITABLE)
+}
+
+pub(super) fn root(configured: Option<&Path>, environment: &Environment) -> Result<Root> {
+    let Some(path) = configured else {
+        let path = cache_home(environment, "whisper", "the folder of openai-whisper")?;
+        return Ok(Root { path, variables: Vec::new() });
+    };
+    // The consumer has no variable of its own: only a folder called `whisper` can be pointed at.
+    let named = path.file_name().is_some_and(|name| name == "whisper");
+    let parent = path.parent().filter(|_| named).map(|parent| ("XDG_CACHE_HOME", parent.to_owned()));
+    Ok(Root { path: path.to_owned(), variables: parent.into_iter().collect() })
+}

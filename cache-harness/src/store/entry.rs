@@ -1,0 +1,211 @@
+//! The record of one pinned model: its files, their memos, and what was placed where.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EntryId, Store};
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Result};
+use crate::fs::{self, Fingerprint, LinkMode};
+use crate::lock::{ExclusiveLock, SharedLock, Waiting};
+use crate::model::{FilePath, ModelName};
+
+/// The version of the record's form.
+const VERSION: u32 = 1;
+
+/// What the store knows of one pinned model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    version: u32,
+    /// The name under which it was last asked for.
+    pub(crate) model: ModelName,
+    /// The consumer's layout it was last restored to.
+    pub(crate) provider: String,
+    pub(crate) files: Vec<Recorded>,
+    /// For each blob that was verified: by which fingerprint it is known, and when it was hashed.
+    pub(crate) memos: BTreeMap<Sha256Digest, Memo>,
+    pub(crate) placed: Vec<Placed>,
+    /// Folders made for what was placed, topmost first.
+    pub(crate) folders: Vec<PathBuf>,
+    /// The fetch that filled the entry.
+    pub(crate) filled: Option<Filled>,
+}
+
+/// One file of a model. The size is unknown until a file pinned by its digest alone was fetched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    pub(crate) path: FilePath,
+    pub(crate) size: Option<u64>,
+    pub(crate) sha256: Sha256Digest,
+}
+
+/// A verification remembered by the file's fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Memo {
+    pub(crate) fingerprint: Fingerprint,
+    /// Unix seconds.
+    pub(crate) hashed_at: u64,
+}
+
+/// One path in a provider's layout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Placed {
+    pub(crate) path: PathBuf,
+    pub(crate) content: Content,
+    pub(crate) owner: Owner,
+    /// What identifies it if it is no hard link to the blob; absent while it is only intended.
+    pub(crate) proof: Option<Fingerprint>,
+}
+
+/// What stands at a path of a layout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Content {
+    /// The bytes of a blob.
+    Blob { sha256: Sha256Digest, mode: LinkMode },
+    /// A symbolic link inside the layout that leads to a blob's bytes.
+    Pointer { sha256: Sha256Digest, target: PathBuf },
+    /// A small file of the layout's own.
+    Text(String),
+}
+
+/// Whose file it is: only ours are ever replaced or removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Owner {
+    Ours,
+    /// It was there before, with the right content.
+    Adopted,
+}
+
+/// When and how the entry's bytes came.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Filled {
+    /// Unix seconds.
+    pub(crate) at: u64,
+    /// What the fetch took: what every later hit saves.
+    pub(crate) seconds: f64,
+    pub(crate) bytes: u64,
+}
+
+impl Entry {
+    pub(crate) fn new(model: ModelName, provider: String, files: Vec<Recorded>) -> Self {
+        let (memos, placed, folders) = <(BTreeMap<_, _>, Vec<_>, Vec<_>)>::default();
+        Self { version: VERSION, model, provider, files, memos, placed, folders, filled: None }
+    }
+
+    /// The record for a path, if the path was ever placed.
+    pub(crate) fn placed_at(&self, path: &std::path::Path) -> Option<&Placed> {
+        self.placed.iter().find(|placed| placed.path == path)
+    }
+
+    /// The bytes of the model's files as far as their sizes are known; equal blobs count once.
+    pub(crate) fn bytes(&self) -> u64 {
+        let sizes: BTreeMap<_, _> = self.files.iter().map(|file| (file.sha256, file.size.unwrap_or(0))).collect();
+        sizes.values().sum()
+    }
+}
+
+/// What lies at an entry's path.
+#[derive(Debug)]
+pub(crate) enum Read {
+    Nothing,
+    Entry(Box<Entry>),
+    /// Not readable as an entry; the digests its text mentions.
+    Damaged(Vec<Sha256Digest>),
+    /// Of a newer version; the digests its text mentions.
+    Newer(Vec<Sha256Digest>),
+}
+
+/// The right to fill, restore and record one entry; one process has it at a time.
+#[derive(Debug)]
+#[must_use = "the turn ends when it is dropped"]
+pub(crate) struct Turn<'a> {
+    store: &'a Store,
+    id: EntryId,
+    _lock: ExclusiveLock,
+}
+
+impl Turn<'_> {
+    pub(crate) fn store(&self) -> &Store {
+        self.store
+    }
+
+    pub(crate) fn id(&self) -> &EntryId {
+        &self.id
+    }
+
+    /// Records the entry as it is now.
+    pub(crate) fn record(&self, entry: &Entry) -> Result<()> {
+        let _choosing = SharedLock::acquire(&self.store.gc_file(), &Waiting::BRIEF)?;
+        self.store.write_record(&self.id, entry)
+    }
+}
+
+impl Store {
+    /// Waits until this process may fill, restore and record the entry.
+    pub(crate) fn turn(&self, id: &EntryId, waiting: &Waiting<'_>) -> Result<Turn<'_>> {
+        self.make_usable()?;
+        let mut lock = ExclusiveLock::acquire(&self.turn_file(id), waiting)?;
+        // Only those who wait read it.
+        let _ = lock.sign();
+        Ok(Turn { store: self, id: *id, _lock: lock })
+    }
+
+    /// The entry as last recorded; one that cannot be read counts as none and is rebuilt.
+    pub(crate) fn entry(&self, id: &EntryId) -> Result<Option<Entry>> {
+        Ok(match self.read_record(id)? {
+            Read::Entry(entry) => Some(*entry),
+            Read::Nothing | Read::Damaged(_) | Read::Newer(_) => None,
+        })
+    }
+
+    /// The fingerprint of the entry's record, by which a process knows that what it read still holds.
+    pub(crate) fn record_fingerprint(&self, id: &EntryId) -> Result<Option<Fingerprint>> {
+        Ok(match fs::look(&self.record_file(id))? {
+            fs::Found::File(fingerprint) => Some(fingerprint),
+            _ => None,
+        })
+    }
+
+    pub(super) fn read_record(&self, id: &EntryId) -> Result<Read> {
+        let text = match fs::read_text(&self.record_file(id)) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Ok(Read::Nothing),
+            // Bytes that are no text are damage, not a failing disk.
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::InvalidData => {
+                return Ok(Read::Damaged(Vec::new()));
+            }
+            Err(error) => return Err(error),
+        };
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        match serde_json::from_str::<Versioned>(&text) {
+            Ok(Versioned { version }) if version > VERSION => return Ok(Read::Newer(digests_in(&text))),
+            _ => {}
+        }
+        Ok(match serde_json::from_str(&text) {
+            Ok(entry) => Read::Entry(Box::new(entry)),
+            Err(_) => Read::Damaged(digests_in(&text)),
+        })
+    }
+
+    pub(super) fn write_record(&self, id: &EntryId, entry: &Entry) -> Result<()> {
+        let path = self.record_file(id);
+        if matches!(self.read_record(id)?, Read::Newer(_)) {
+            let reason = format!("`{}` was written by a newer cache-harness", path.display());
+            return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
+        }
+        let text = serde_json::to_vec(entry).map_err(|error| Error::io("write", &path)(error.into()))?;
+        fs::write_durable(&path, &text)
+    }
+}
+
+/// Every run of 64 hexadecimal digits: whatever the form, a digest that is mentioned is referenced.
+fn digests_in(text: &str) -> Vec<Sha256Digest> {
+    text.split(|c: char| !c.is_ascii_hexdigit()).filter_map(|word| word.parse().ok()).collect()
+}

@@ -1,0 +1,183 @@
+//! The store: verified blobs and the entries that name them, shared by every process of this machine.
+//!
+//! ```text
+//! <cache dir>/   CACHEDIR.TAG  .gitignore
+//!   v1/blobs/sha256/ab/abcd…   read-only; the name is the digest
+//!   v1/entries/<entry>.json    one pinned model: its files, their memos, what was placed where and how
+//!   v1/entries/<entry>.lock    exclusive lock = one process fills, restores or records this entry
+//!   v1/leases/<entry>          empty; shared lock = in use, mtime = last use
+//!   v1/partial/abcd….part      exclusive lock = this blob is being filled
+//!   v1/gc.lock                 shared while an entry is recorded, exclusive while an eviction chooses and removes
+//!   v1/over-budget             models in use exceed the budget: the next release or command trims
+//!   v1/trash/  v1/quarantine/
+//! ```
+//!
+//! # Order of events
+//! 1. *Lease*: the shared lock on `leases/<entry>` comes first; from here on no eviction touches the entry.
+//! 2. *Hit*: the entry's memos equal the fingerprints on disk. Nothing is locked, written or hashed.
+//! 3. Otherwise the *turn*: the exclusive lock on `entries/<entry>.lock`, then a second look. One process
+//!    leads, the others find a hit when their turn comes; a killed leader's lock dies with it.
+//! 4. *Reserve*: under the exclusive `gc.lock`, room is made and the entry is recorded, still without memos.
+//!    So every blob that is about to appear has an entry naming it, and every byte to come is counted.
+//! 5. *Fill*: each missing blob is written to its partial under the partial's lock, hashed on the way, synced,
+//!    made read-only and renamed to its digest. A kill leaves a partial or a whole blob, never half a blob.
+//! 6. *Restore*: what will be placed is recorded, then placed, then its fingerprints are recorded. A kill leaves
+//!    links that a record names, so eviction finds them.
+//!
+//! Locks are taken in the order lease, turn, partial, `gc.lock`; an eviction holding `gc.lock` only *tries* leases,
+//! so there is no cycle.
+//!
+//! # Other versions
+//! Another version's layout lives beside `v1`. Inside `v1`, an entry of a newer version is never rewritten or
+//! evicted, and any digest its text mentions counts as a reference.
+
+mod entry;
+mod evict;
+mod lease;
+mod partial;
+pub(crate) mod retention;
+mod survey;
+mod tail;
+mod verify;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
+pub(crate) use evict::{Budget, Evicted, Reserved};
+pub(crate) use lease::Lease;
+pub(crate) use partial::{Partial, Received, Slot};
+pub(crate) use survey::{Resident, Survey};
+pub(crate) use verify::{Checked, OnDamage, Proofs};
+
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Result};
+use crate::{fs, lock};
+
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+    # This folder was created by cache-harness. What is in it can be fetched again.\n\
+    # https://bford.info/cachedir/\n";
+
+/// The name of an entry: the digest of the model's pins.
+pub(crate) type EntryId = Sha256Digest;
+
+/// The store in one cache folder. Opening it looks at nothing: a hit creates no folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    dir: PathBuf,
+    bucket: PathBuf,
+}
+
+impl Store {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), bucket: dir.join("v1") }
+    }
+
+    /// The cache folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the blob with this digest is, or would be.
+    pub(crate) fn blob(&self, digest: &Sha256Digest) -> PathBuf {
+        let name = digest.to_string();
+        let mut path = self.bucket.join("blobs/sha256");
+        path.push(&name[..2]);
+        path.push(name);
+        path
+    }
+
+    pub(crate) fn partial(&self, digest: &Sha256Digest) -> PathBuf {
+        self.bucket.join("partial").join(format!("{digest}.part"))
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        self.bucket.join(name)
+    }
+
+    fn lease_file(&self, id: &EntryId) -> PathBuf {
+        let mut path = self.bucket.join("leases");
+        path.push(id.to_string());
+        path
+    }
+
+    fn record_file(&self, id: &EntryId) -> PathBuf {
+        let mut path = self.bucket.join("entries");
+        path.push(format!("{id}.json"));
+        path
+    }
+
+    fn turn_file(&self, id: &EntryId) -> PathBuf {
+        self.bucket.join("entries").join(format!("{id}.lock"))
+    }
+
+    fn gc_file(&self) -> PathBuf {
+        self.bucket.join("gc.lock")
+    }
+
+    fn over_budget_file(&self) -> PathBuf {
+        self.bucket.join("over-budget")
+    }
+
+    /// Creates what is missing of the store's folders and finds out whether locks work there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unusable`] with the reason.
+    pub(crate) fn make_usable(&self) -> Result<()> {
+        let unusable = |reason: String| Error::Unusable { dir: self.dir.clone(), reason };
+        self.create().map_err(|error| match error {
+            Error::Unusable { .. } => error,
+            other => unusable(other.to_string()),
+        })?;
+        match lock::locks_work(&self.bucket) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(unusable("locks do nothing on its file system".to_owned())),
+            Err(error) => Err(unusable(error.to_string())),
+        }
+    }
+
+    /// Creates what is missing of the store's folders.
+    pub(crate) fn create(&self) -> Result<()> {
+        if !self.is_ours() {
+            fs::create_folders(&self.dir)?;
+            let alien = |path: &PathBuf| {
+                let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+                !name.starts_with(b".tmp-") && name != b"CACHEDIR.TAG" && name != b"state"
+            };
+            if let Some(other) = fs::list(&self.dir)?.iter().find(|path| alien(path))
+                && !self.is_ours()
+            {
+                let other = other.file_name().unwrap_or_default().display();
+                let reason =
+                    format!("it was not made by cache-harness and holds `{other}`; name an empty or new folder");
+                return Err(Error::Unusable { dir: self.dir.clone(), reason });
+            }
+            fs::write_durable(&self.dir.join("CACHEDIR.TAG"), TAG.as_bytes())?;
+            fs::write_durable(&self.dir.join(".gitignore"), b"*\n")?;
+        }
+        for folder in ["blobs/sha256", "entries", "leases", "partial", "trash", "quarantine"] {
+            fs::create_folders(&self.folder(folder))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the folder carries our mark; nothing is ever removed from one that does not.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(fs::read_text(&self.dir.join("CACHEDIR.TAG")), Ok(Some(text)) if text == TAG)
+    }
+
+    /// Moves what failed verification out of the way, to be looked at by a person until room is needed.
+    pub(crate) fn quarantine(&self, path: &Path) -> Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let stamp = crate::time::unix_seconds(crate::time::now());
+        let place = (0..).map(|count| self.folder("quarantine").join(format!("{name}.{stamp}-{count}")));
+        let free = place.into_iter().find(|place| matches!(fs::look(place), Ok(fs::Found::Nothing)));
+        let Some(free) = free else { return Ok(()) };
+        fs::rename(path, &free).or_else(|_| {
+            // Another file system: put aside where it is.
+            let mut aside = path.as_os_str().to_owned();
+            aside.push(format!(".quarantined-{stamp}"));
+            fs::rename(path, Path::new(&aside))
+        })
+    }
+}
