@@ -1,0 +1,119 @@
+//! Which addresses may be asked for bytes, and what file an address names.
+//!
+//! Addresses are read by the parser that the HTTP client uses, so that what is checked here is what is
+//! asked there.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use crate::model::FilePath;
+
+/// Whether `url` may be asked; if not, why.
+///
+/// The digest would catch bytes changed on the way, but not a token read on the way: plain HTTP is for
+/// this machine only.
+pub(crate) fn is_allowed(url: &str) -> Result<(), String> {
+    let parsed = Url::parse(url).map_err(|error| format!("it is no URL: {error}"))?;
+    match parsed.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&parsed) => Ok(()),
+        "http" => Err("plain http is allowed only to this machine (127.0.0.0/8, [::1], localhost): use https".into()),
+        other => Err(format!("`{other}` is not supported: use https")),
+    }
+}
+
+/// Whether the host is this machine, by its address or as `localhost`.
+fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether `url` is an address that a remote can have; if not, why.
+///
+/// Plain HTTP is fine here: a remote gets no token of ours, and its bytes are verified.
+pub(crate) fn is_remote(url: &str) -> Result<(), String> {
+    let parsed = Url::parse(url).map_err(|error| format!("it is no URL: {error}"))?;
+    match parsed.scheme() {
+        "http" | "https" | "s3" | "file" => Ok(()),
+        other => Err(format!("`{other}` is not supported: use `https`, `http`, `s3` or `file`")),
+    }
+}
+
+/// The file that `url` names: the last part of its path, decoded.
+pub(crate) fn file_name(url: &str) -> Result<FilePath, String> {
+    let parsed = Url::parse(url).map_err(|error| format!("it is no URL: {error}"))?;
+    let last = parsed.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
+    if last.is_empty() {
+        return Err("it names no file: its path ends with `/`".into());
+    }
+    let name = decoded(last).ok_or("its file name is not UTF-8")?;
+    if name.contains('/') {
+        return Err(format!("its file name `{name}` has a `/`"));
+    }
+    name.parse::<FilePath>().map_err(|error| format!("its file name {error}"))
+}
+
+/// `text` with its `%xx` replaced by the bytes they stand for.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let digits = after.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(b'%');
+            rest = after;
+        }
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_hosts_only() {
+        for url in [
+            "https://a.example/x",
+            "http://127.0.0.1:8080/x",
+            "http://127.9.9.9/",
+            "http://[::1]:1/",
+            "http://LOCALHOST/",
+        ] {
+            assert_eq!(is_allowed(url), Ok(()), "{url}");
+        }
+        for url in [
+            "http://a.example/x",
+            "http://127.0.0.1.example/",
+            r"http://127.0.0.1@a.example\@127.0.0.1/",
+            "http://localhost.example/",
+        ] {
+            assert!(is_allowed(url).unwrap_err().starts_with("plain http is allowed only to this machine"), "{url}");
+        }
+        assert_eq!(is_allowed("ftp://a.example/x").unwrap_err(), "`ftp` is not supported: use https");
+        assert_eq!(is_allowed("a.example/x").unwrap_err(), "it is no URL: relative URL without a base");
+    }
+
+    #[test]
+    fn the_file_name_is_decoded_and_safe() {
+        let name = |url| file_name(url).map(|name| name.to_string());
+        assert_eq!(name("https://a.example/b/m%20%C3%A4.bin?x=1#y").unwrap(), "m ä.bin");
+        assert_eq!(name("https://a.example/100%.bin").unwrap(), "100%.bin");
+        for url in [
+            "https://a.example/",
+            "https://a.example/..%2Fx",
+            "https://a.example/%00",
+            "https://a.example/a%5Cb",
+            "https://a.example/%ff",
+        ] {
+            assert!(name(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! What `cache-harness.toml` declares: the models of a project.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::address;
+use crate::digest::Sha256Digest;
+use crate::document::{Place, Placed, Table};
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::model::{FilePath, ModelName};
+use crate::provider_kind::ProviderKind;
+use crate::suggestion::nearest;
+
+/// The models of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Catalog {
+    /// The `cache-harness.toml` that was read.
+    pub(crate) path: Option<PathBuf>,
+    /// Where the search for it began, or its own folder.
+    pub(crate) start: PathBuf,
+    pub(crate) models: BTreeMap<ModelName, Declared>,
+}
+
+/// A model as it is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Declared {
+    pub(crate) name: ModelName,
+    pub(crate) source: Source,
+    pub(crate) provider: ProviderKind,
+    /// `owner/name` on the Hub; always there for the provider `huggingface`.
+    pub(crate) hub_id: Option<String>,
+    /// The model to take when every source of this one fails.
+    pub(crate) fallback: Option<ModelName>,
+    /// The digest of a `urls` model's file, if it stands in the catalog.
+    pub(crate) sha256: Option<Sha256Digest>,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) description: Option<String>,
+    /// The line of the model's header, from 1.
+    pub(crate) line: usize,
+}
+
+/// Where a model's bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A repository of the Hub; `files` are patterns, and empty for all.
+    Hub { repo: String, revision: String, files: Vec<String> },
+    /// One file under several addresses; there is at least one.
+    Urls(Vec<String>),
+    /// A file or folder of the project: absolute, and as written.
+    Path(PathBuf, String),
+}
+
+impl Source {
+    /// What the lock file says of the source: a change here makes its pins stale.
+    ///
+    /// Of addresses only the file name counts, so that a new mirror needs no new pin.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Hub { repo, revision, .. } => format!("hub:{repo}@{revision}"),
+            Self::Urls(urls) => {
+                let name = urls.first().and_then(|url| address::file_name(url).ok());
+                format!("urls:{}", name.as_ref().map_or("", FilePath::as_str))
+            }
+            Self::Path(_, written) => format!("path:{written}"),
+        }
+    }
+}
+
+impl Catalog {
+    /// The catalog where no file was found on the way up from `start`.
+    pub(crate) fn empty(start: &Path) -> Self {
+        Self { path: None, start: start.to_owned(), models: BTreeMap::new() }
+    }
+
+    /// The models in the document whose top level is `root`.
+    pub(crate) fn read(root: &mut Table<'_>, environment: &Environment) -> Result<Self> {
+        let path = root.path();
+        let mut catalog = Self::empty(path.parent().unwrap_or(path));
+        catalog.path = Some(path.to_owned());
+        let Some(models) = root.table("models")? else { return Ok(catalog) };
+        let mut fallbacks = Vec::new();
+        for (key, mut table) in models.named_tables()? {
+            let name = key.value.parse::<ModelName>();
+            let name = name.map_err(|error| table.malformed(key.place, format!("the model name {error}"), None))?;
+            let fallback = table.parsed("fallback", str::parse::<ModelName>)?;
+            let mut declared = read_model(name.clone(), &mut table, &catalog.start, environment)?;
+            declared.line = table.line(key.place);
+            if let Some(Placed { value, place }) = fallback {
+                declared.fallback = Some(value);
+                fallbacks.push((name.clone(), place));
+            }
+            table.finish()?;
+            catalog.models.insert(name, declared);
+        }
+        for (name, place) in fallbacks {
+            catalog.check_fallback(&name, place, root)?;
+        }
+        Ok(catalog)
+    }
+
+    /// Follows the fallbacks of `name` to their end.
+    fn check_fallback(&self, name: &ModelName, place: Place, root: &Table<'_>) -> Result<()> {
+        let mut chain = vec![name];
+        while let Some(next) = chain.last().and_then(|last| self.models.get(*last)?.fallback.as_ref()) {
+            if !self.models.contains_key(next) {
+                let hint = nearest(next.as_str(), self.names()).map(|near| format!("did you mean `{near}`?"));
+                return Err(root.malformed(place, format!("the fallback `{next}` is not declared"), hint));
+            }
+            chain.push(next);
+            if chain[..chain.len() - 1].contains(&next) {
+                let circle = chain.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" -> ");
+                return Err(root.malformed(place, format!("the fallbacks lead in a circle: {circle}"), None));
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.models.keys().map(ModelName::as_str)
+    }
+
+    /// The model named `name`.
+    pub(crate) fn get(&self, name: &str) -> Result<&Declared> {
+        let Some(path) = &self.path else { return Err(Error::NoCatalog { start: self.start.clone() }) };
+        let found = name.parse().ok().and_then(|name: ModelName| self.models.get(&name));
+        found.ok_or_else(|| Error::UnknownModel {
+            name: name.to_owned(),
+            catalog: path.clone(),
+            suggestion: nearest(name, self.names()).map(Into::into),
+        })
+    }
+}
+
+/// The model in `table`, without its fallback and line.
+fn read_model(name: ModelName, table: &mut Table<'_>, folder: &Path, environment: &Environment) -> Result<Declared> {
+    let source = read_source(table, folder, environment)?;
+    let sha256 = table.parsed("sha256", str::parse::<Sha256Digest>)?;
+    if let (Some(found), Source::Hub { .. } | Source::Path(..)) = (&sha256, &source) {
+        let hint = "the lock file pins every other model";
+        return Err(table.malformed(found.place, only_with(table, "sha256", "urls"), Some(hint.into())));
+    }
+    let provider = table.parsed("provider", str::parse::<ProviderKind>)?.map(|found| found.value);
+    let hub_id = table.parsed("hub_id", parse_repo)?;
+    let repo = if let Source::Hub { repo, .. } = &source { Some(repo.clone()) } else { None };
+    let provider = provider.unwrap_or(if repo.is_some() { ProviderKind::Huggingface } else { ProviderKind::Directory });
+    let hub_id = match (provider, hub_id) {
+        (ProviderKind::Huggingface, None) if repo.is_none() => {
+            let message = format!("missing `hub_id` {}: provider `huggingface` needs it", table.label());
+            let hint = "write the id under which the model is loaded, such as `owner/name`";
+            return Err(table.malformed(table.place(), message, Some(hint.into())));
+        }
+        (ProviderKind::Huggingface, Some(found)) => Some(found.value),
+        (_, Some(found)) => {
+            let message = format!("`hub_id` {} is used by provider `huggingface` only", table.label());
+            return Err(table.malformed(found.place, message, None));
+        }
+        (_, None) => repo,
+    };
+    let capabilities = table.strings("capabilities")?.unwrap_or_default();
+    Ok(Declared {
+        name,
+        source,
+        provider,
+        hub_id,
+        fallback: None,
+        sha256: sha256.map(|found| found.value),
+        capabilities: capabilities.into_iter().map(|word| word.value.to_owned()).collect(),
+        description: table.string("description")?.map(|found| found.value.to_owned()),
+        line: 0,
+    })
+}
+
+fn read_source(table: &mut Table<'_>, folder: &Path, environment: &Environment) -> Result<Source> {
+    let hub = table.parsed("hub", parse_repo)?;
+    let urls = table.strings("urls")?;
+    let path = table.string("path")?;
+    let revision = table.parsed("revision", parse_revision)?;
+    let files = table.strings("files")?;
+    if hub.is_none() {
+        let places = [("revision", revision.as_ref().map(|found| found.place)), ("files", first_place(files.as_ref()))];
+        if let Some((key, place)) = places.into_iter().find_map(|(key, place)| Some((key, place?))) {
+            return Err(table.malformed(place, only_with(table, key, "hub"), None));
+        }
+    }
+    match (hub, urls, path) {
+        (Some(repo), None, None) => {
+            let revision = revision.map_or_else(|| "main".into(), |found| found.value);
+            let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
+            Ok(Source::Hub { repo: repo.value, revision, files })
+        }
+        (None, Some(urls), None) => read_urls(table, urls),
+        (None, None, Some(Placed { value, place })) => match environment.path_from(folder, value) {
+            Ok(path) => Ok(Source::Path(path, value.to_owned())),
+            Err(reason) => Err(table.malformed(place, format!("`path` {}: {reason}", table.label()), None)),
+        },
+        (hub, urls, path) => {
+            let given = [("hub", hub.is_some()), ("urls", urls.is_some()), ("path", path.is_some())];
+            let given: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect();
+            let found = if given.is_empty() { "none".into() } else { crate::suggestion::listed(given) };
+            let message = format!("exactly one of `hub`, `urls` and `path` is needed {}, found {found}", table.label());
+            Err(table.malformed(table.place(), message, None))
+        }
+    }
+}
+
+fn first_place(files: Option<&Vec<Placed<&str>>>) -> Option<Place> {
+    files?.first().map(|file| file.place)
+}
+
+fn only_with(table: &Table<'_>, key: &str, source: &str) -> String {
+    format!("`{key}` {} is only for a model with `{source}`", table.label())
+}
+
+fn read_patterns(table: &Table<'_>, patterns: Vec<Placed<&str>>) -> Result<Vec<String>> {
+    if patterns.is_empty() {
+        return Err(table.malformed(table.place(), format!("`files` {} is empty", table.label()), None));
+    }
+    let checked = patterns.into_iter().map(|Placed { value, place }| match value.parse::<FilePath>() {
+        Ok(_) => Ok(value.to_owned()),
+        Err(error) => Err(table.malformed(place, format!("`files` {}: {error}", table.label()), None)),
+    });
+    checked.collect()
+}
+
+fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>) -> Result<Source> {
+    let refused = |place, url: &str, reason: String| {
+        table.malformed(place, format!("`urls` {}: `{url}` cannot be used: {reason}", table.label()), None)
+    };
+    let Some(first) = urls.first() else {
+        return Err(table.malformed(table.place(), format!("`urls` {} is empty", table.label()), None));
+    };
+    for url in &urls {
+        address::is_allowed(url.value).map_err(|reason| refused(url.place, url.value, reason))?;
+    }
+    address::file_name(first.value).map_err(|reason| refused(first.place, first.value, reason))?;
+    Ok(Source::Urls(urls.into_iter().map(|url| url.value.to_owned()).collect()))
+}
+
+/// A repository's id: `owner/name`, or `name` alone for the oldest models.
+///
+/// `--` is what the Hub's cache writes for `/`, so an id that has it would name another's folder.
+fn parse_repo(id: &str) -> Result<String, String> {
+    let word = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+            && !part.starts_with(['.', '-'])
+            && !part.ends_with(['.', '-'])
+    };
+    let parts = id.split('/').count();
+    if parts > 2 || !id.split('/').all(word) || id.contains("--") || id.contains("..") || id.len() > 96 {
+        let id = id.escape_debug();
+        return Err(format!("`{id}` is no repository id: expected `owner/name` of letters, digits, `.`, `_`, `-`"));
+    }
+    Ok(id.to_owned())
+}
+
+/// A revision: a branch, a tag or a commit. It becomes the name of a file below `refs`.
+fn parse_revision(revision: &str) -> Result<String, String> {
+    match revision.parse::<FilePath>() {
+        Ok(_) => Ok(revision.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+
+    fn read(text: &str) -> Result<Catalog, String> {
+        let document = Document::parse(Path::new("/p/cache-harness.toml"), text).unwrap();
+        let read = Catalog::read(&mut document.root(), &Environment::default());
+        read.map_err(|error| error.report().trim_start_matches("/p/cache-harness.toml:").to_owned())
+    }
+
+    #[test]
+    fn each_source_has_its_defaults_and_its_description() {
+        let catalog = read(
+            "[models.a]\nhub = 'openai/whisper-tiny'\nfallback = 'b'\n[models.b]\nurls = ['http://localhost:1/x/ggml.bin?y']\n\
+             [models.'c/d.e']\npath = 'fixtures/minilm'\nprovider = 'huggingface'\nhub_id = 'o/n'",
+        )
+        .unwrap();
+        let told = |name| {
+            let found = catalog.get(name).unwrap();
+            (found.source.describe(), found.provider.as_str(), found.hub_id.clone(), found.line)
+        };
+        let hub = Some("openai/whisper-tiny".into());
+        assert_eq!(told("a"), ("hub:openai/whisper-tiny@main".into(), "huggingface", hub, 1));
+        assert_eq!(told("b"), ("urls:ggml.bin".into(), "directory", None, 4));
+        assert_eq!(told("c/d.e"), ("path:fixtures/minilm".into(), "huggingface", Some("o/n".into()), 6));
+        let absolute = Source::Path("/p/fixtures/minilm".into(), "fixtures/minilm".into());
+        assert_eq!(catalog.get("c/d.e").unwrap().source, absolute);
+        assert_eq!(
+            catalog.get("c/d.f").unwrap_err().report(),
+            "no model named `c/d.f` in `/p/cache-harness.toml`\nhint: did you mean `c/d.e`?"
+        );
+        assert!(matches!(Catalog::empty(Path::new("/p")).get("a"), Err(Error::NoCatalog { .. })));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_its_place() {
+        for (text, expected) in [
+            ("[models.a]", "1:9: exactly one of `hub`, `urls` and `path` is needed in [models.a], found none"),
+            (
+                "[models.a]\nhub = 'o/n'\npath = 'x'",
+                "1:9: exactly one of `hub`, `urls` and `path` is needed in [models.a], found `hub`, `path`",
+            ),
+            (
+                "[models.a]\nhub = 'o/n--m'",
+                "2:7: `hub` in [models.a]: `o/n--m` is no repository id: expected `owner/name` of letters, digits, `.`, `_`, `-`",
+            ),
+            (
+                "[models.a]\nhub = 'o/n'\nrevision = '../x'",
+                "3:12: `revision` in [models.a]: `../x` has a `.` or `..` part, which could leave its folder",
+            ),
+            ("[models.a]\npath = 'x'\nfiles = ['y']", "3:10: `files` in [models.a] is only for a model with `hub`"),
+            (
+                "[models.a]\nurls = ['https://a.example/m', 'http://a.example/m']",
+                "2:32: `urls` in [models.a]: `http://a.example/m` cannot be used: plain http is allowed only to this machine (127.0.0.0/8, [::1], localhost): use https",
+            ),
+            (
+                "[models.a]\nurls = ['https://a.example/']",
+                "2:9: `urls` in [models.a]: `https://a.example/` cannot be used: it names no file: its path ends with `/`",
+            ),
+            (
+                "[models.a]\nurls = ['https://a.example/m']\nsha256 = 'ab'",
+                "3:10: `sha256` in [models.a]: `ab` is no SHA-256: expected 64 hexadecimal digits, found 2",
+            ),
+            (
+                "[models.a]\nurls = ['https://a.example/m']\nprovider = 'huggingface'",
+                "1:9: missing `hub_id` in [models.a]: provider `huggingface` needs it\nhint: write the id under which the model is loaded, such as `owner/name`",
+            ),
+            (
+                "[models.'../a']\npath = 'x'",
+                "1:9: the model name `../a` has a `.` or `..` part, which could leave its folder",
+            ),
+            (
+                "[models.tiny]\npath = 'x'\nfallback = 'tinyy'",
+                "3:12: the fallback `tinyy` is not declared\nhint: did you mean `tiny`?",
+            ),
+            (
+                "[models.a]\npath = 'x'\nfallback = 'b'\n[models.b]\npath = 'x'\nfallback = 'a'",
+                "3:12: the fallbacks lead in a circle: `a` -> `b` -> `a`",
+            ),
+            (
+                "[models.a]\npath = 'x'\ncapabilites = ['y']",
+                "3:1: unknown key `capabilites` in [models.a]\nhint: did you mean `capabilities`?",
+            ),
+        ] {
+            assert_eq!(read(text).unwrap_err(), expected);
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! A TOML document in which every value knows its place.
+//!
+//! A reader asks a [`Table`] for the keys it knows and then calls [`finish`](Table::finish), which
+//! refuses what nobody asked for: the list of valid keys is the code that reads them, and cannot
+//! fall behind it. Places are byte offsets until somebody needs a line, so that a lock file of a
+//! thousand files is not scanned a thousand times.
+
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::error::{Error, Result};
+use crate::suggestion::{listed, nearest};
+
+/// A text that is valid TOML, and the file it came from.
+#[derive(Debug)]
+pub(crate) struct Document<'t> {
+    path: &'t Path,
+    text: &'t str,
+    root: DeTable<'t>,
+}
+
+/// A table of a [`Document`], and which of its keys were asked for.
+#[derive(Debug)]
+pub(crate) struct Table<'d> {
+    document: &'d Document<'d>,
+    /// As its header names it; empty for the whole document.
+    name: String,
+    place: Place,
+    entries: &'d DeTable<'d>,
+    asked: Vec<&'static str>,
+}
+
+/// Where something stands in its document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(usize);
+
+/// A value and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed<T> {
+    pub(crate) value: T,
+    pub(crate) place: Place,
+}
+
+/// The text of the file at `path`; `None` if there is no file.
+pub(crate) fn read(path: &Path) -> Result<Option<String>> {
+    let malformed = |(line, column), message: String, hint: Option<&str>| Error::Malformed {
+        path: path.to_owned(),
+        line,
+        column,
+        message,
+        hint: hint.map(Into::into),
+    };
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        // The second is what `HOME=/dev/null` gives, with which some sandboxes say "no home".
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            return Err(malformed((1, 1), "a folder stands where a file is expected".into(), None));
+        }
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    let save = Some("save the file as UTF-8");
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(malformed((1, 1), "the file is UTF-16, but TOML is UTF-8".into(), save));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let (valid, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+        let wrong = rest.first().copied().unwrap_or_default();
+        let text = String::from_utf8_lossy(valid);
+        malformed(position(&text, text.len()), format!("byte {wrong:#04x} is not UTF-8"), save)
+    })
+}
+
+/// Line and column, in characters from 1, of a byte offset. A byte order mark takes no column.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before[start..].trim_start_matches('\u{feff}').chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+/// `key` as it may stand in a TOML header: bare if it can be, else quoted.
+pub(crate) fn key_text(key: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { string_text(key) }
+}
+
+/// `text` as a TOML string on one line.
+pub(crate) fn string_text(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut quoted = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            control if control.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+impl<'t> Document<'t> {
+    /// The document that `text` is; a byte order mark before it is ignored, as TOML 1.1 says.
+    pub(crate) fn parse(path: &'t Path, text: &'t str) -> Result<Self> {
+        match DeTable::parse(text) {
+            Ok(root) => Ok(Self { path, text, root: root.into_inner() }),
+            Err(error) => {
+                let (line, column) = position(text, error.span().map_or(text.len(), |span| span.start));
+                let message = error.message().to_owned();
+                Err(Error::Malformed { path: path.to_owned(), line, column, message, hint: None })
+            }
+        }
+    }
+
+    /// The table that is the whole document.
+    pub(crate) fn root(&self) -> Table<'_> {
+        Table { document: self, name: String::new(), place: Place(0), entries: &self.root, asked: Vec::new() }
+    }
+}
+
+impl<'d> Table<'d> {
+    /// The file this table stands in.
+    pub(crate) fn path(&self) -> &'d Path {
+        self.document.path
+    }
+
+    /// Where the table starts.
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The line of `place`, from 1.
+    pub(crate) fn line(&self, place: Place) -> usize {
+        position(self.document.text, place.0).0
+    }
+
+    /// The error that says `message` of `place`.
+    pub(crate) fn malformed(&self, place: Place, message: impl Into<String>, hint: Option<String>) -> Error {
+        let (line, column) = position(self.document.text, place.0);
+        Error::Malformed { path: self.path().to_owned(), line, column, message: message.into(), hint }
+    }
+
+    /// `in [cache]`, or `at the top level`.
+    pub(crate) fn label(&self) -> String {
+        if self.name.is_empty() { "at the top level".into() } else { format!("in [{}]", self.name) }
+    }
+
+    fn typed<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        read: impl FnOnce(&'d DeValue<'d>) -> Option<T>,
+    ) -> Result<Option<Placed<T>>> {
+        self.asked.push(key);
+        let Some(found) = self.entries.get(key) else { return Ok(None) };
+        let place = Place(found.span().start);
+        match read(found.get_ref()) {
+            Some(value) => Ok(Some(Placed { value, place })),
+            None => Err(self.wrong_type(place, key, expected, found.get_ref())),
+        }
+    }
+
+    fn wrong_type(&self, place: Place, key: &str, expected: &str, found: &DeValue<'_>) -> Error {
+        let message = format!("`{key}` {} must be {expected}, found {}", self.label(), kind(found));
+        self.malformed(place, message, None)
+    }
+
+    /// The string at `key`.
+    pub(crate) fn string(&mut self, key: &'static str) -> Result<Option<Placed<&'d str>>> {
+        self.typed(key, "a string", DeValue::as_str)
+    }
+
+    /// The boolean at `key`.
+    pub(crate) fn boolean(&mut self, key: &'static str) -> Result<Option<Placed<bool>>> {
+        self.typed(key, "a boolean", DeValue::as_bool)
+    }
+
+    /// What `parse` makes of the string at `key`.
+    pub(crate) fn parsed<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&'d str) -> Result<T, E>,
+    ) -> Result<Option<Placed<T>>> {
+        let Some(Placed { value, place }) = self.string(key)? else { return Ok(None) };
+        match parse(value) {
+            Ok(value) => Ok(Some(Placed { value, place })),
+            Err(error) => Err(self.malformed(place, format!("`{key}` {}: {error}", self.label()), None)),
+        }
+    }
+
+    /// The integer at `key`, from 0 to `most`.
+    pub(crate) fn whole_number(&mut self, key: &'static str, most: u64) -> Result<Option<Placed<u64>>> {
+        let found = self.typed(key, "an integer", |value| value.as_integer())?;
+        let Some(Placed { value: integer, place }) = found else { return Ok(None) };
+        match u64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(value) if value <= most => Ok(Some(Placed { value, place })),
+            _ => {
+                let message = format!("`{key}` {} must be from 0 to {most}, found {integer}", self.label());
+                Err(self.malformed(place, message, None))
+            }
+        }
+    }
+
+    /// The strings at `key`.
+    pub(crate) fn strings(&mut self, key: &'static str) -> Result<Option<Vec<Placed<&'d str>>>> {
+        let Some(items) = self.array(key, "an array of strings")? else { return Ok(None) };
+        let placed = items.iter().map(|item| {
+            let place = Place(item.span().start);
+            let text = item.get_ref().as_str();
+            text.map(|value| Placed { value, place })
+                .ok_or_else(|| self.wrong_type(place, key, "an array of strings", item.get_ref()))
+        });
+        placed.collect::<Result<_>>().map(Some)
+    }
+
+    fn array(&mut self, key: &'static str, expected: &str) -> Result<Option<&'d [Spanned<DeValue<'d>>]>> {
+        let found = self.typed(key, expected, |value| match value {
+            DeValue::Array(items) => Some(&**items),
+            _ => None,
+        })?;
+        Ok(found.map(|placed| placed.value))
+    }
+
+    fn below(&self, key: &str, place: Place, entries: &'d DeTable<'d>) -> Self {
+        let key = key_text(key);
+        let name = if self.name.is_empty() { key } else { format!("{}.{key}", self.name) };
+        Table { document: self.document, name, place, entries, asked: Vec::new() }
+    }
+
+    /// The table at `key`.
+    pub(crate) fn table(&mut self, key: &'static str) -> Result<Option<Self>> {
+        let found = self.typed(key, "a table", |value| value.as_table())?;
+        Ok(found.map(|Placed { value, place }| self.below(key, place, value)))
+    }
+
+    /// The tables in the array at `key`.
+    pub(crate) fn tables(&mut self, key: &'static str) -> Result<Option<Vec<Self>>> {
+        let Some(items) = self.array(key, "an array of tables")? else { return Ok(None) };
+        let tables = items.iter().map(|item| {
+            let place = Place(item.span().start);
+            let entries = item.get_ref().as_table();
+            entries
+                .map(|entries| self.below(key, place, entries))
+                .ok_or_else(|| self.wrong_type(place, key, "an array of tables", item.get_ref()))
+        });
+        tables.collect::<Result<_>>().map(Some)
+    }
+
+    /// Every entry of a table whose keys are names: the name and the table under it.
+    pub(crate) fn named_tables(self) -> Result<Vec<(Placed<&'d str>, Self)>> {
+        let tables = self.entries.iter().map(|(key, item)| {
+            let place = Place(key.span().start);
+            let entries = item.get_ref().as_table();
+            let entries = entries.ok_or_else(|| self.wrong_type(place, key.get_ref(), "a table", item.get_ref()))?;
+            Ok((Placed { value: &**key.get_ref(), place }, self.below(key.get_ref(), place, entries)))
+        });
+        tables.collect()
+    }
+
+    /// `found`, or the error that `key` is missing.
+    pub(crate) fn required<T>(&self, key: &str, found: Option<T>) -> Result<T> {
+        found.ok_or_else(|| self.malformed(self.place, format!("missing `{key}` {}", self.label()), None))
+    }
+
+    /// Refuses the first key that was not asked for.
+    pub(crate) fn finish(self) -> Result<()> {
+        let unknown = self.entries.keys().filter(|key| !self.asked.contains(&key.get_ref().as_ref()));
+        let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
+        let hint = match nearest(key.get_ref(), self.asked.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the keys here are {}", listed(self.asked.iter().copied())),
+        };
+        let message = format!("unknown key `{}` {}", key.get_ref().escape_debug(), self.label());
+        Err(self.malformed(Place(key.span().start), message, Some(hint)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(text: &str, read: impl FnOnce(&mut Table<'_>) -> Result<()>) -> String {
+        let document = match Document::parse(Path::new("f.toml"), text) {
+            Ok(document) => document,
+            Err(error) => return error.report(),
+        };
+        let mut root = document.root();
+        match read(&mut root).and_then(|()| root.finish()) {
+            Ok(()) => "fine".into(),
+            Err(error) => error.report(),
+        }
+    }
+
+    fn cache_size(root: &mut Table<'_>) -> Result<()> {
+        let Some(mut cache) = root.table("cache")? else { return Ok(()) };
+        cache.string("max_size")?;
+        cache.strings("list")?;
+        cache.whole_number("count", 9)?;
+        cache.finish()
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_place_and_the_near_miss() {
+        assert_eq!(
+            complaint("\n[cache]\nmax_sise = 1", cache_size),
+            "f.toml:3:1: unknown key `max_sise` in [cache]\nhint: did you mean `max_size`?"
+        );
+        assert_eq!(
+            complaint("x = 1\n[models]", cache_size),
+            "f.toml:1:1: unknown key `x` at the top level\nhint: the keys here are `cache`"
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_says_expected_and_found_with_the_column_in_characters() {
+        assert_eq!(
+            complaint("cache = { list = ['ä', 1] }", cache_size),
+            "f.toml:1:24: `list` in [cache] must be an array of strings, found an integer"
+        );
+        assert_eq!(
+            complaint("[cache]\nmax_size = 5", cache_size),
+            "f.toml:2:12: `max_size` in [cache] must be a string, found an integer"
+        );
+        for wrong in ["-1", "10", "99999999999999999999"] {
+            assert_eq!(
+                complaint(&format!("cache.count = {wrong}"), cache_size),
+                format!("f.toml:1:15: `count` in [cache] must be from 0 to 9, found {wrong}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_ignored_and_bad_syntax_has_a_place() {
+        assert_eq!(complaint("\u{feff}[cache]", cache_size), "fine");
+        assert!(complaint("\u{feff}cache = 'ü' x", cache_size).starts_with("f.toml:1:13: "));
+        assert!(complaint("[cache]\n[cache]", cache_size).starts_with("f.toml:2:2: "));
+    }
+
+    #[test]
+    fn what_is_no_utf8_file_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |bytes: &[u8]| {
+            let mut file = tempfile::NamedTempFile::new_in(&folder).unwrap();
+            io::Write::write_all(&mut file, bytes).unwrap();
+            let report = read(file.path()).unwrap_err().report();
+            report.split_once(file.path().to_str().unwrap()).unwrap().1.to_owned()
+        };
+        assert_eq!(told(b"a\n\xc3\xa4\xff"), ":2:2: byte 0xff is not UTF-8\nhint: save the file as UTF-8");
+        assert_eq!(told(b"\xff\xfea\0"), ":1:1: the file is UTF-16, but TOML is UTF-8\nhint: save the file as UTF-8");
+        assert!(
+            read(folder.path()).unwrap_err().to_string().ends_with(":1:1: a folder stands where a file is expected")
+        );
+        assert!(read(&folder.path().join("none")).unwrap().is_none());
+    }
+}

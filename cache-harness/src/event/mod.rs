@@ -1,0 +1,221 @@
+//! What happened in a run, one line each, in files that a kill cannot spoil.
+//!
+//! ```text
+//! <state dir>/runs/<run>/<process>.jsonl
+//!   {"version":1,"run":"cargo-71-9042","project":"/p/cache-harness.toml","started":"…","pid":80,"argv0":"…"}
+//!   {"event":"request","at":1763704346.1,"model":"whisper-tiny","outcome":"hit","bytes":151061672,…}
+//!   {"event":"evict","at":1763704350.0,"model":"minilm","bytes":90868376,"reason":"unused for 9 days"}
+//! ```
+//! - One file per process, one `write` per line: processes never mix, and what a kill or a full disk can cut is
+//!   the line being written. There are no counters to update, so a panicking test loses nothing.
+//! - Recording never fails a test: [`Log::append`] answers [`Recorded::No`] and goes on.
+//! - Readers skip and count what they cannot read, and ignore kinds and fields they do not know, so an older
+//!   program understands a newer log as far as it goes.
+//! - A line is written once per request in the build that `cargo test` makes, unoptimised. That is why [`mod@line`]
+//!   writes by hand what serde reads.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+mod line;
+mod log;
+mod retention;
+
+pub(crate) use line::{Header, Line};
+pub(crate) use log::{Log, Recorded};
+pub(crate) use retention::hidden as run_is_hidden;
+
+/// One thing that happened, as it is logged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(crate) enum Event {
+    /// A model was asked for.
+    Request(Request),
+    /// A model was removed to make room.
+    Evict(Evict),
+    /// Something a person should know.
+    Warning(Warning),
+}
+
+/// One model asked for once: by a test, by `restore` or by `warm`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Request {
+    /// When the model was in place, in seconds since the Unix epoch.
+    #[serde(default)]
+    pub at: f64,
+    /// The test's path as the test harness prints it; none outside tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// The model that was put in place (under [`Outcome::Fallback`] the fallback), or that could not be.
+    pub model: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// How long preparing took in all, in seconds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub seconds: f64,
+    /// The part of `seconds` spent waiting for another process or thread that fetched the same, in seconds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub waited_seconds: f64,
+    /// On a hit: what the fetch that filled the entry took, less `seconds`; never below 0.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub saved_seconds: f64,
+    /// Who asked.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub via: Via,
+    /// The provider whose layout the model was restored into.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub provider: String,
+    /// The source file of the annotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line of the annotation, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The size of what was served, in bytes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bytes: u64,
+    /// What came over the network or from a `path` source for it, in bytes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fetched_bytes: u64,
+    /// How often an exchange was tried again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retries: u32,
+    /// How often a download went on from a partial.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub resumes: u32,
+    /// The files that were damaged or lost and are whole again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<String>,
+    /// The model that was asked for, when `model` stands in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_for: Option<String>,
+    /// Whether the cache folder could not be used, so that this went past it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bypass: bool,
+    /// Why it was a miss, a skip or a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Request {
+    /// A request of which nothing is known yet but its model and what came of it; the rest has its default.
+    pub(crate) fn new(model: impl Into<String>, outcome: Outcome) -> Self {
+        Self {
+            at: 0.0,
+            test: None,
+            model: model.into(),
+            outcome,
+            seconds: 0.0,
+            waited_seconds: 0.0,
+            saved_seconds: 0.0,
+            via: Via::default(),
+            provider: String::new(),
+            file: None,
+            line: None,
+            bytes: 0,
+            fetched_bytes: 0,
+            retries: 0,
+            resumes: 0,
+            repairs: Vec::new(),
+            fallback_for: None,
+            bypass: false,
+            reason: None,
+        }
+    }
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was there, or another process or thread had just fetched it.
+    Hit,
+    /// It was fetched.
+    Miss,
+    /// Something was damaged or lost, and is whole again.
+    Repaired,
+    /// Its sources failed, and the catalog's `fallback` stood in.
+    Fallback,
+    /// It was not to be had, and the test was skipped, as it asked for.
+    Skip,
+    /// It was not to be had, and the test failed.
+    Failed,
+}
+
+impl Outcome {
+    /// The word in logs, reports and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Repaired => "repaired",
+            Self::Fallback => "fallback",
+            Self::Skip => "skip",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Who asked for a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Via {
+    /// An annotated test.
+    #[default]
+    Test,
+    /// `cache-harness restore`, or the library.
+    Restore,
+    /// `cache-harness warm`: ahead of anybody's need, so it is no request in the report.
+    Warm,
+}
+
+impl Via {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Restore => "restore",
+            Self::Warm => "warm",
+        }
+    }
+}
+
+/// A model that was removed to make room, or because it was old.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Evict {
+    /// When, in seconds since the Unix epoch.
+    #[serde(default)]
+    pub at: f64,
+    /// The model.
+    pub model: String,
+    /// What this freed, in bytes.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Why it went.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Something a person should know, and no test should fail for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Warning {
+    /// When, in seconds since the Unix epoch.
+    #[serde(default)]
+    pub(crate) at: f64,
+    /// One sentence.
+    pub(crate) text: String,
+}
+
+/// A moment as events note it: seconds since the Unix epoch, with the fraction.
+pub(crate) fn stamp(moment: SystemTime) -> f64 {
+    moment.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

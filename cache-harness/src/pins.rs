@@ -1,0 +1,261 @@
+//! The lock file: which bytes each model has.
+//!
+//! It is TOML, `version = 1`, and made for review in a diff: sorted, a line a file. What this crate
+//! writes it reads back to the same value, and the same value is always written as the same bytes.
+//! A file of a newer version is read as far as it is understood, and never written.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::address;
+use crate::catalog::{Declared, Source};
+use crate::digest::Sha256Digest;
+use crate::document::{self, Document, Placed, Table, key_text, string_text};
+use crate::error::{Error, Result};
+use crate::model::{FilePath, ModelName};
+use crate::provider_kind::ProviderKind;
+
+/// The version that this crate writes.
+const VERSION: u64 = 1;
+
+/// The largest size: 2⁵³, up to which every reader of JSON or TOML agrees on integers.
+const MOST_BYTES: u64 = 1 << 53;
+
+const HEADER: &str = "\
+# Written by `cache-harness lock`, `add` and `remove`: the bytes that the models of the catalog have.
+# Commit this file, and read its changes as you read code.
+";
+
+/// A lock file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LockFile {
+    pub(crate) path: PathBuf,
+    pub(crate) models: BTreeMap<ModelName, Pins>,
+    /// Whether a newer version of this crate wrote it: then it must not be written back, for that
+    /// would drop what was not understood.
+    pub(crate) newer: bool,
+}
+
+/// The bytes of one model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pins {
+    /// [`Source::describe`] when the model was pinned.
+    pub(crate) source: String,
+    /// 40 hexadecimal digits.
+    pub(crate) commit: Option<String>,
+    /// Sorted by path, and not empty.
+    pub(crate) files: Vec<PinnedFile>,
+}
+
+/// The bytes of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PinnedFile {
+    pub(crate) path: FilePath,
+    /// Bytes; unknown only for a `urls` model that the catalog alone pins.
+    pub(crate) size: Option<u64>,
+    pub(crate) sha256: Sha256Digest,
+    /// The name of the file's blob in a Hub layout: 40 or 64 hexadecimal digits.
+    pub(crate) etag: Option<String>,
+}
+
+impl LockFile {
+    /// Where the lock file of `catalog` belongs: `cache-harness.lock` beside `cache-harness.toml`.
+    pub(crate) fn beside(catalog: &Path) -> PathBuf {
+        catalog.with_extension("lock")
+    }
+
+    /// The lock file at `path`; that there is none is not an error, but an empty lock file.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        match document::read(path)? {
+            Some(text) => Self::parse(path, &text),
+            None => Ok(Self { path: path.to_owned(), models: BTreeMap::new(), newer: false }),
+        }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        let document = Document::parse(path, text)?;
+        let mut root = document.root();
+        let version = root.whole_number("version", MOST_BYTES)?;
+        let version = root.required("version", version)?;
+        if version.value < VERSION {
+            return Err(root.malformed(version.place, format!("version {} is unknown", version.value), None));
+        }
+        let unknown_keys = if version.value > VERSION { UnknownKeys::Tolerated } else { UnknownKeys::Refused };
+        let mut models = BTreeMap::new();
+        if let Some(tables) = root.table("models")? {
+            for (key, table) in tables.named_tables()? {
+                let name = key.value.parse::<ModelName>();
+                let name = name.map_err(|error| table.malformed(key.place, format!("the model name {error}"), None))?;
+                models.insert(name, Pins::read(table, unknown_keys)?);
+            }
+        }
+        unknown_keys.finish(root)?;
+        Ok(Self { path: path.to_owned(), models, newer: version.value > VERSION })
+    }
+
+    /// The text of this lock file.
+    pub(crate) fn render(&self) -> String {
+        let mut text = format!("{HEADER}version = {VERSION}\n");
+        for (name, pins) in &self.models {
+            let _ = write!(text, "\n[models.{}]\nsource = {}\n", key_text(name.as_str()), string_text(&pins.source));
+            if let Some(commit) = &pins.commit {
+                let _ = writeln!(text, "commit = {}", string_text(commit));
+            }
+            text.push_str("files = [\n");
+            for file in &pins.files {
+                let _ = write!(text, "  {{ path = {}", string_text(file.path.as_str()));
+                if let Some(size) = file.size {
+                    let _ = write!(text, ", size = {size}");
+                }
+                let _ = write!(text, ", sha256 = \"{}\"", file.sha256);
+                if let Some(etag) = &file.etag {
+                    let _ = write!(text, ", etag = {}", string_text(etag));
+                }
+                text.push_str(" },\n");
+            }
+            text.push_str("]\n");
+        }
+        text
+    }
+}
+
+/// What to do with a key that this version does not know.
+#[derive(Debug, Clone, Copy)]
+enum UnknownKeys {
+    Refused,
+    Tolerated,
+}
+
+impl UnknownKeys {
+    fn finish(self, table: Table<'_>) -> Result<()> {
+        match self {
+            Self::Refused => table.finish(),
+            Self::Tolerated => Ok(()),
+        }
+    }
+}
+
+impl Pins {
+    fn read(mut table: Table<'_>, unknown_keys: UnknownKeys) -> Result<Self> {
+        let source = table.string("source")?;
+        let source = table.required("source", source)?.value.to_owned();
+        let commit = table.parsed("commit", |text| parse_hex(text, &[40]))?.map(|found| found.value);
+        if commit.is_none() && source.starts_with("hub:") {
+            table.required::<()>("commit", None)?;
+        }
+        let tables = table.tables("files")?;
+        let tables = table.required("files", tables)?;
+        if tables.is_empty() {
+            return Err(table.malformed(table.place(), format!("`files` {} is empty", table.label()), None));
+        }
+        let mut files = Vec::with_capacity(tables.len());
+        // By the folded path: where upper and lower case are one, the second file would replace the first.
+        let mut taken = BTreeMap::new();
+        for mut entry in tables {
+            let path = entry.parsed("path", str::parse::<FilePath>)?;
+            let Placed { value: path, place } = entry.required("path", path)?;
+            let size = entry.whole_number("size", MOST_BYTES)?.map(|found| found.value);
+            let size = Some(entry.required("size", size)?);
+            let sha256 = entry.parsed("sha256", str::parse::<Sha256Digest>)?;
+            let sha256 = entry.required("sha256", sha256)?.value;
+            let etag = entry.parsed("etag", |text| parse_hex(text, &[40, 64]))?.map(|found| found.value);
+            if let Some(other) = taken.insert(path.as_str().to_lowercase(), path.clone()) {
+                let message = format!("`{path}` and `{other}` {} are one path on some systems", table.label());
+                let message = if path == other { format!("`{path}` is twice {}", table.label()) } else { message };
+                return Err(entry.malformed(place, message, None));
+            }
+            files.push((PinnedFile { path, size, sha256, etag }, place));
+            unknown_keys.finish(entry)?;
+        }
+        for (file, place) in &files {
+            let folded = file.path.as_str().to_lowercase();
+            let mut folders = folded.match_indices('/').map(|(end, _)| &folded[..end]);
+            if let Some(other) = folders.find_map(|folder| taken.get(folder)) {
+                let message = format!("`{}` needs a folder where `{other}` is a file", file.path);
+                return Err(table.malformed(*place, message, None));
+            }
+        }
+        unknown_keys.finish(table)?;
+        let mut files: Vec<PinnedFile> = files.into_iter().map(|(file, _)| file).collect();
+        files.sort_by(|left, right| left.path.cmp(&right.path));
+        Ok(Self { source, commit, files })
+    }
+
+    /// The bytes of all files, if every size is known.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        self.files.iter().try_fold(0_u64, |sum, file| sum.checked_add(file.size?))
+    }
+
+    /// The name of these bytes in the store.
+    ///
+    /// Two models of the same bytes, commit and Hub id are one entry; where the bytes come from, and what
+    /// the model is called here, do not count.
+    pub(crate) fn entry_id(&self, hub_id: Option<&str>) -> Sha256Digest {
+        Sha256Digest::of(self.canonical(hub_id).as_bytes())
+    }
+
+    /// What is digested. No value can hold a tab or newline, so no two pins have the same lines.
+    fn canonical(&self, hub_id: Option<&str>) -> String {
+        let or_none = |text: Option<&str>| text.unwrap_or("-").to_owned();
+        let mut lines = format!("hub\t{}\ncommit\t{}\n", or_none(hub_id), or_none(self.commit.as_deref()));
+        for PinnedFile { path, size, sha256, etag } in &self.files {
+            let size = size.map(|size| size.to_string());
+            let (size, etag) = (or_none(size.as_deref()), or_none(etag.as_deref()));
+            let _ = writeln!(lines, "file\t{path}\t{size}\t{sha256}\t{etag}");
+        }
+        lines
+    }
+}
+
+fn parse_hex(text: &str, lengths: &[usize]) -> Result<String, String> {
+    let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if lengths.contains(&text.len()) && text.bytes().all(digit) {
+        return Ok(text.to_owned());
+    }
+    let lengths = lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+    let found = text.chars().count();
+    Err(format!("expected {lengths} lower-case hexadecimal digits, found `{}` ({found})", text.escape_debug()))
+}
+
+/// The pins of a declared model.
+///
+/// A `urls` model whose digest stands in the catalog is pinned by that alone; every other needs its
+/// block in the lock file, made from the source that the catalog still declares. In a Hub layout a
+/// model without a commit gets one derived from its pins, so that other bytes are another snapshot.
+pub(crate) fn resolve(declared: &Declared, lock: &LockFile) -> Result<Pins> {
+    let source = declared.source.describe();
+    let locked = lock.models.get(&declared.name);
+    let mut pins = match (&declared.source, declared.sha256, locked) {
+        (Source::Urls(urls), Some(sha256), _) => {
+            let url = urls.first().map_or("", String::as_str);
+            let path = address::file_name(url).map_err(|reason| Error::Refused { url: url.into(), reason })?;
+            let same = locked.filter(|pins| pins.source == source).and_then(|pins| match pins.files.as_slice() {
+                [file] if file.sha256 == sha256 && file.path == path => Some(file.clone()),
+                _ => None,
+            });
+            let file = same.unwrap_or(PinnedFile { path, size: None, sha256, etag: None });
+            Pins { source, commit: None, files: vec![file] }
+        }
+        (_, _, None) => {
+            return Err(Error::Unpinned { name: declared.name.to_string(), lock: lock.path.clone() });
+        }
+        (_, _, Some(pins)) if pins.source != source => {
+            return Err(Error::StalePins {
+                name: declared.name.to_string(),
+                lock: lock.path.clone(),
+                pinned: pins.source.clone(),
+                declared: source,
+            });
+        }
+        (_, _, Some(pins)) => pins.clone(),
+    };
+    if declared.provider == ProviderKind::Huggingface && pins.commit.is_none() {
+        let derived = pins.entry_id(declared.hub_id.as_deref()).to_string();
+        pins.commit = Some(derived[..40].to_owned());
+    }
+    Ok(pins)
+}
+
+#[cfg(test)]
+mod tests;

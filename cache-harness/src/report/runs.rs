@@ -1,0 +1,215 @@
+//! The runs whose logs are kept, newest first.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::Report;
+use super::fold::Fold;
+use crate::error::{Error, Result};
+use crate::event::{Header, Line, run_is_hidden};
+use crate::run::RunId;
+
+/// A line longer than this is not ours; reading on would only cost memory.
+const MAX_LINE: u64 = 1 << 20;
+
+/// The kept runs of one state folder.
+#[derive(Debug)]
+pub(crate) struct Runs {
+    folder: PathBuf,
+}
+
+/// A run whose log is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// When a process last joined it.
+    joined: SystemTime,
+    /// Its name.
+    pub(crate) id: String,
+    folder: PathBuf,
+}
+
+impl Runs {
+    /// The runs below `state_dir`.
+    pub(crate) fn new(state_dir: &Path) -> Self {
+        Self { folder: state_dir.join("runs") }
+    }
+
+    /// All runs, or those of one project (its catalog's path), newest first; none is not an error. Whose a run is, is
+    /// read only when the iterator comes to it.
+    ///
+    /// # Errors
+    ///
+    /// The folder is there and cannot be read.
+    pub(crate) fn list(&self, project: Option<&Path>) -> Result<impl Iterator<Item = Run>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            result => Some(result.map_err(Error::io("list", &self.folder))?),
+        };
+        let mut runs: Vec<Run> =
+            entries.into_iter().flatten().flatten().filter_map(|entry| Run::at(entry.path())).collect();
+        runs.sort_by(|one, other| (other.joined, &other.id).cmp(&(one.joined, &one.id)));
+        Ok(runs.into_iter().filter(move |run| project.is_none_or(|project| run.is_of(project))))
+    }
+
+    /// The newest run with a request, so that a `prune` after the tests does not hide them; without any, the newest.
+    /// Reads no more logs than that takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub(crate) fn latest(&self, project: Option<&Path>) -> Result<Option<Report>> {
+        let mut newest = None;
+        for run in self.list(project)? {
+            let report = run.report()?;
+            if report.requests > 0 {
+                return Ok(Some(report));
+            }
+            newest.get_or_insert(report);
+        }
+        Ok(newest)
+    }
+
+    /// The run of that name, spelt as in the variable or as in a report.
+    pub(crate) fn by_id(&self, id: &str) -> Option<Run> {
+        Run::at(self.folder.join(RunId::escaped(id.as_bytes()).as_str()))
+    }
+}
+
+impl Run {
+    fn at(folder: PathBuf) -> Option<Self> {
+        let metadata = folder.metadata().ok().filter(fs::Metadata::is_dir)?;
+        let id = folder.file_name()?.to_str()?.to_owned();
+        (!run_is_hidden(&folder)).then_some(Self { joined: metadata.modified().ok()?, id, folder })
+    }
+
+    /// Reads the run's logs and adds them up. What cannot be read is counted.
+    ///
+    /// # Errors
+    ///
+    /// The run's folder cannot be read.
+    pub(crate) fn report(&self) -> Result<Report> {
+        let mut fold = Fold::default();
+        for file in self.files()? {
+            if File::open(file).and_then(|file| read(file, &mut fold)).is_err() {
+                fold.unreadable();
+            }
+        }
+        Ok(fold.finish(self.id.clone()))
+    }
+
+    /// Whether a process of the run worked under this catalog. Mostly the first line of the first file tells.
+    fn is_of(&self, project: &Path) -> bool {
+        let project = project.to_string_lossy();
+        let names_it = |file: PathBuf| {
+            let mut line = Vec::new();
+            let opened = File::open(file).map(|file| BufReader::new(file.take(MAX_LINE)));
+            let read = opened.and_then(|mut file| file.read_until(b'\n', &mut line));
+            let of_project = |header: &Header| header.project.as_deref() == Some(&*project);
+            read.is_ok() && matches!(Line::parse(&line), Line::Header(header) if of_project(&header))
+        };
+        self.files().is_ok_and(|files| files.into_iter().any(names_it))
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(&self.folder).map_err(Error::io("list", &self.folder))?;
+        let files = entries.flatten().map(|entry| entry.path());
+        Ok(files.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect())
+    }
+}
+
+fn read(file: File, fold: &mut Fold) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        fold.line(&line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Log, Recorded, Warning};
+
+    const HIT: &[u8] = br#"{"event":"request","at":1.5,"model":"a","outcome":"hit","test":"t"}"#;
+
+    fn record(state: &Path, run: &str, project: &str, line: &[u8]) {
+        let log = Log::new(state, RunId::escaped(run.as_bytes()), Some(project.into()));
+        let Line::Event(event) = Line::parse(line) else { panic!("no event") };
+        assert!(matches!(log.append(&event), Recorded::Yes));
+    }
+
+    #[test]
+    fn runs_are_found_by_project_and_name() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        assert_eq!(runs.list(None).unwrap().count(), 0);
+        assert!(runs.latest(None).unwrap().is_none());
+        record(state.path(), "one", "/p", HIT);
+        record(state.path(), "feature/two", "/q", HIT);
+        record(state.path(), "one", "/p", HIT);
+        assert_eq!(runs.list(None).unwrap().count(), 2);
+        let [run] = &runs.list(Some(Path::new("/q"))).unwrap().collect::<Vec<_>>()[..] else { panic!("not one run") };
+        assert_eq!((run.id.as_str(), run.report().unwrap().requests), ("feature%2ftwo", 1));
+        assert_eq!(runs.latest(Some(Path::new("/p"))).unwrap().unwrap().requests, 2);
+        assert_eq!(runs.by_id("feature/two").as_ref(), Some(run));
+        assert_eq!(runs.by_id("feature%2ftwo").as_ref(), Some(run));
+        assert_eq!(runs.by_id("three"), None);
+    }
+
+    #[test]
+    fn a_command_after_the_tests_does_not_hide_their_report() {
+        let state = tempfile::tempdir().unwrap();
+        record(state.path(), "tests", "/p", HIT);
+        record(state.path(), "prune", "/p", br#"{"event":"evict","at":9.5,"model":"a","bytes":1,"reason":"old"}"#);
+        assert_eq!(Runs::new(state.path()).latest(None).unwrap().unwrap().run, "tests");
+    }
+
+    #[test]
+    fn lines_cut_by_a_kill_are_counted_and_the_rest_is_exact() {
+        let state = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..25).for_each(|_| record(state.path(), "r", "/p", HIT)));
+            }
+        });
+        let run = Runs::new(state.path()).by_id("r").unwrap();
+        for file in run.files().unwrap().iter().take(30) {
+            // As a kill does it: the last line has no end.
+            let length = file.metadata().unwrap().len();
+            File::options().write(true).open(file).unwrap().set_len(length - 9).unwrap();
+        }
+        let report = run.report().unwrap();
+        assert_eq!((report.requests, report.hits, report.unreadable), (170, 170, 30));
+        assert_eq!(report.tests, 1);
+    }
+
+    #[test]
+    fn a_log_of_a_newer_version_is_read_as_far_as_understood() {
+        let state = tempfile::tempdir().unwrap();
+        record(state.path(), "r", "/p", HIT);
+        let run = Runs::new(state.path()).by_id("r").unwrap();
+        let mut newer = br#"{"version":9,"run":"r","started":"1999-01-01T00:00:00Z","planet":"mars"}"#.to_vec();
+        newer.extend_from_slice(b"\n{\"event\":\"teleport\"}\n\n");
+        newer.extend_from_slice(HIT);
+        let mut file = File::create_new(run.folder.join("9-9.jsonl")).unwrap();
+        io::Write::write_all(&mut file, &newer).unwrap();
+        let report = run.report().unwrap();
+        assert_eq!((report.requests, report.unreadable), (2, 0));
+        assert_eq!(report.started.as_deref(), Some("1999-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn warnings_alone_make_a_run() {
+        let state = tempfile::tempdir().unwrap();
+        let log = Log::new(state.path(), RunId::escaped(b"r"), None);
+        let _ = log.append(&Event::Warning(Warning { at: 1.0, text: "the cache folder is read-only".into() }));
+        let report = Runs::new(state.path()).latest(None).unwrap().unwrap();
+        assert_eq!((report.requests, report.warnings.len()), (0, 1));
+    }
+}
