@@ -7,13 +7,13 @@
 //!         else { return ::cache_harness::__private::skipped() };
 //!     let one: CachedModel = first;                  // as the user wrote the parameters
 //!     let other: &CachedModel = &second;
-//!     return { …the body… }
+//!     match () { () => { …the body… } }
 //! }
 //! ```
 //!
 //! The guards are locals of the function, so they live until the body has returned or unwound, also across `.await`.
-//! `return` rather than a tail expression makes the body's own temporaries go before them (in edition 2021 those of a
-//! tail expression outlive the locals), and the block around the body keeps its items apart from our statements.
+//! The arm of a `match` ends the life of its temporaries, which makes those of the body's last expression go before the
+//! guards, as they do for a parameter; in edition 2021 a mere block would not. It also keeps the body's items apart.
 //! Our names are hygienic (`mixed_site`): the body can't see them.
 
 use std::path::PathBuf;
@@ -82,13 +82,14 @@ fn prepared(mut function: Function, arguments: &Arguments, files: &[PathBuf]) ->
         }
     };
     let mut body = Group::new(Delimiter::Brace, function.statements);
-    body.set_span(function.brace.span.join().resolved_at(hygienic));
+    // Not hygienic, because the edition of this span decides how long temporaries live.
+    body.set_span(function.brace.span.join());
     function.statements = quote_spanned! {hygienic=>
         let ::core::option::Option::Some(#pattern) = ::cache_harness::__private::prepare::<#number>(#request) else {
             #otherwise
         };
         #(#parameters)*
-        return #body
+        match () { () => #body }
     };
     quote!(#function)
 }

@@ -76,10 +76,9 @@ impl Options {
     /// The value of type `cache_harness::__private::Options`.
     pub(crate) fn value(&self) -> TokenStream {
         let fields = &self.fields;
-        if fields.is_empty() {
-            return quote!(::cache_harness::__private::Options::DEFAULT);
-        }
-        quote!(::cache_harness::__private::Options { #(#fields,)* ..::cache_harness::__private::Options::DEFAULT })
+        // Clippy sees through macros when nothing is left for the rest to fill in.
+        let rest = (fields.len() < OPTIONS.len()).then(|| quote!(..::cache_harness::__private::Options::DEFAULT));
+        quote!(::cache_harness::__private::Options { #(#fields,)* #rest })
     }
 }
 
