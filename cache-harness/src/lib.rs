@@ -5,6 +5,9 @@ mod bypass;
 mod cache;
 mod cached_model;
 mod catalog;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod config;
 mod digest;
 mod document;

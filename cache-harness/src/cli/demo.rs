@@ -188,3 +188,20 @@ impl Drop for Running {
 fn catalog_in(folder: &Path) -> PathBuf {
     folder.join("cache-harness.toml")
 }
+
+/// The command.
+#[derive(Debug, clap::Args)]
+pub(super) struct Demo {}
+
+impl Demo {
+    #[expect(clippy::unused_self, reason = "commands are called alike")]
+    pub(super) fn run(&self, context: &super::Context) -> Result<super::Verdict> {
+        if context.wants_json() {
+            let measured = measure(|_, _| Ok(()))?;
+            context.json(&measured)?;
+        } else {
+            run(&mut anstream::stdout())?;
+        }
+        Ok(super::Verdict::Holds)
+    }
+}

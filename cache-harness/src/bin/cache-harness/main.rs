@@ -1,1 +1,5 @@
-fn main() {}
+//! The program; what it does is in the library's `cli`.
+
+fn main() -> std::process::ExitCode {
+    cache_harness::cli::main()
+}

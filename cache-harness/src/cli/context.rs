@@ -1,0 +1,120 @@
+//! What every command has at hand: the cache, and the two streams.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::progress::Bars;
+use super::{Color, Global};
+use crate::cache::Cache;
+use crate::config::Overrides;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+
+/// How a command that ran to its end came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Done, or the check holds.
+    Holds,
+    /// What was asked for failed, or the check does not hold.
+    Fails,
+    /// As the child process ended.
+    Code(u8),
+}
+
+/// How a person or a program called.
+pub(crate) struct Context {
+    global: Global,
+    pub(crate) environment: Environment,
+}
+
+impl Context {
+    pub(super) fn new(global: Global) -> Self {
+        let environment = Environment::current();
+        match global.color {
+            Color::Always => anstream::ColorChoice::Always.write_global(),
+            Color::Never => anstream::ColorChoice::Never.write_global(),
+            Color::Auto => {}
+        }
+        Self { global, environment }
+    }
+
+    /// The cache of the catalog that was named or is nearest; fetches show their progress on a terminal.
+    pub(crate) fn cache(&self) -> Result<Cache> {
+        self.cache_with(if self.global.quiet { Progress::default() } else { Bars::progress() })
+    }
+
+    pub(crate) fn cache_with(&self, progress: Progress) -> Result<Cache> {
+        Cache::with(Path::new("."), self.environment.clone(), &self.overrides(), progress)
+    }
+
+    pub(crate) fn overrides(&self) -> Overrides {
+        let config = self.global.config.clone();
+        Overrides { config, offline: self.global.offline.then_some(true) }
+    }
+
+    pub(crate) fn wants_json(&self) -> bool {
+        self.global.json
+    }
+
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.global.verbose
+    }
+
+    /// Prints one JSON document.
+    pub(crate) fn json(&self, document: &impl Serialize) -> Result<()> {
+        let text =
+            serde_json::to_string_pretty(document).map_err(|error| Error::io("write to", "stdout")(error.into()))?;
+        self.out(&text)
+    }
+
+    /// Prints a line of data.
+    pub(crate) fn out(&self, text: &str) -> Result<()> {
+        match writeln!(anstream::stdout(), "{text}") {
+            // `| head` has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(Error::io("write to", "stdout")),
+        }
+    }
+
+    /// Says something that is not data.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.global.quiet {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    pub(crate) fn error(&self, error: &Error) {
+        self.failure(&error.to_string(), error.hint().as_deref());
+    }
+
+    pub(crate) fn failure(&self, message: &str, hint: Option<&str>) {
+        let (red, cyan, reset) = ("\x1b[1;31m", "\x1b[36m", "\x1b[0m");
+        let mut stderr = anstream::stderr();
+        let _ = writeln!(stderr, "{red}error{reset}: {message}");
+        if let Some(hint) = hint {
+            let _ = writeln!(stderr, "{cyan}hint{reset}: {hint}");
+        }
+    }
+
+    /// Whether to go on with something that cannot be undone.
+    ///
+    /// # Errors
+    ///
+    /// Outside a terminal, where nobody can answer, `--yes` is needed.
+    pub(crate) fn confirm(&self, yes: bool, question: &str) -> Result<bool> {
+        if yes {
+            return Ok(true);
+        }
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            let message = format!("{question} Nobody can answer here; say `--yes`, or look first with `--dry-run`");
+            return Err(Error::Setting { name: "--yes".to_owned(), message });
+        }
+        let _ = write!(anstream::stderr(), "{question} [y/N] ");
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(Error::io("read from", "stdin"))?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+}

@@ -1,0 +1,97 @@
+//! The command line: data on stdout, everything else on stderr; exit 0 done, 1 failed, 2 wrong usage.
+
+mod context;
+mod demo;
+mod progress;
+mod restore;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use context::{Context, Verdict};
+
+/// Verified ML models for Rust tests, from one shared cache.
+#[derive(Debug, Parser)]
+#[command(name = "cache-harness", version, max_term_width = 80)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// The catalog to use, instead of the nearest cache-harness.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Open no connection
+    #[arg(long, global = true)]
+    offline: bool,
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say only what was asked for, and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+}
+
+/// When to use colour. Colour never carries a meaning alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Put models in place, as an annotated test does
+    Restore(restore::Restore),
+    /// Show the same tests with and without the cache
+    Demo(demo::Demo),
+    #[command(hide = true, subcommand)]
+    DemoTest(demo::DemoTest),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers, the rest is wrong usage; a closed pipe is nobody's fault.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let context = Context::new(arguments.global);
+    let done = match &arguments.command {
+        Command::Restore(command) => command.run(&context),
+        Command::Demo(command) => command.run(&context),
+        Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
+    };
+    match done {
+        Ok(Verdict::Holds) => ExitCode::SUCCESS,
+        Ok(Verdict::Fails) => ExitCode::FAILURE,
+        Ok(Verdict::Code(code)) => ExitCode::from(code),
+        Err(error) => {
+            context.error(&error);
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+        }
+    }
+}
