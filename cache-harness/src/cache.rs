@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Instant;
 
 use crate::ask::{Ask, Fallback, OnMissing, Place};
@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, Declared};
 use crate::config::{Config, Overrides, Verify, WhenUnusable};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::event::{self, Event, Log, Outcome, Request, Via};
+use crate::event::{self, Event, Log, Outcome, Recorded, Request, Via};
 use crate::fetch::Fetcher;
 use crate::fs::LinkMode;
 use crate::model::ModelName;
@@ -123,7 +123,11 @@ impl Cache {
         let (config, catalog) = Config::discover(start, &environment, overrides)?;
         let lock = match &catalog.path {
             Some(path) => LockFile::read(&LockFile::beside(path))?,
-            None => LockFile { path: start.join("cache-harness.lock"), models: Default::default(), newer: false },
+            None => LockFile {
+                path: start.join("cache-harness.lock"),
+                models: std::collections::BTreeMap::new(),
+                newer: false,
+            },
         };
         let run = RunId::current(|name| environment.get(name).map(ToOwned::to_owned));
         let log = Log::new(&config.state_dir, run, config.project.clone());
@@ -182,8 +186,8 @@ impl Cache {
         };
         match &met {
             Ok(parts) => {
-                request.model = parts.prepared.name().to_string();
-                request.provider = parts.prepared.provider.as_str().to_owned();
+                parts.prepared.name().as_str().clone_into(&mut request.model);
+                parts.prepared.provider.as_str().clone_into(&mut request.provider);
                 request.outcome = parts.outcome;
                 request.bytes = parts.bytes;
                 if parts.outcome == Outcome::Hit {
@@ -201,13 +205,13 @@ impl Cache {
             }
         }
         let fetched_bytes = request.fetched_bytes;
-        self.inner.log.append(&Event::Request(request));
+        self.inner.record(&Event::Request(request));
         let parts = met?;
         self.inner.progress.step(Step::Done { model: parts.prepared.name().as_str() });
-        self.hand_over(ask, parts, fetched_bytes)
+        Ok(self.hand_over(ask, parts, fetched_bytes))
     }
 
-    fn hand_over(&self, ask: &Ask<'_>, parts: CachedModelParts, fetched_bytes: u64) -> Result<CachedModel> {
+    fn hand_over(&self, ask: &Ask<'_>, parts: CachedModelParts, fetched_bytes: u64) -> CachedModel {
         let CachedModelParts { prepared, layout, link_modes, outcome, bytes, lease, private, .. } = parts;
         let layout = layout.as_ref().unwrap_or(&prepared.layout);
         let file = |(((name, path), pinned), mode): (((&_, &PathBuf), &pins::PinnedFile), LinkMode)| CachedFile {
@@ -219,7 +223,7 @@ impl Cache {
         let modes = link_modes.iter().copied().chain(std::iter::repeat(LinkMode::Copy));
         let places = layout.files.iter().map(|(name, path)| (name, path));
         let fallback_for = (outcome == Outcome::Fallback).then(|| ask.name.parse().ok()).flatten();
-        Ok(CachedModel {
+        CachedModel {
             name: prepared.name().clone(),
             provider: prepared.provider,
             folder: layout.folder.clone(),
@@ -230,7 +234,7 @@ impl Cache {
             fetched_bytes,
             variables: prepared.root.variables.clone(),
             held: Held { lease, private, cache: Arc::clone(&self.inner) },
-        })
+        }
     }
 }
 
@@ -311,18 +315,15 @@ impl Inner {
     pub(crate) fn proven(&self, prepared: &Prepared) -> Result<Option<Arc<Proof>>> {
         let Some(record) = self.store.record_fingerprint(&prepared.id)? else { return Ok(None) };
         let known = prepared.proof.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let proof = match known.filter(|known| known.record == record) {
-            Some(known) => known,
-            None => {
-                let Some(entry) = self.store.entry(&prepared.id)? else { return Ok(None) };
-                let memo_age = self.config.rehash_after.value;
-                let Some(proof) = Proof::of(&self.store, &entry, record, &prepared.layout, memo_age) else {
-                    return Ok(None);
-                };
-                let proof = Arc::new(proof);
-                *prepared.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&proof));
-                proof
-            }
+        let proof = if let Some(known) = known.filter(|known| known.record == record) {
+            known
+        } else {
+            let Some(entry) = self.store.entry(&prepared.id)? else { return Ok(None) };
+            let memo_age = self.config.rehash_after.value;
+            let proof = Proof::of(&self.store, &entry, record, &prepared.layout, memo_age);
+            let Some(proof) = proof.map(Arc::new) else { return Ok(None) };
+            *prepared.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&proof));
+            proof
         };
         Ok(proof.holds()?.then_some(proof))
     }
@@ -368,6 +369,14 @@ impl Inner {
         Budget { policy, min_free_disk: config.min_free_disk.value.0, strict: config.strict_budget.value }
     }
 
+    /// Statistics never fail a test; that they are missing is said once.
+    fn record(&self, event: &Event) {
+        static TOLD: Once = Once::new();
+        if let Recorded::No(error) = self.log.append(event) {
+            TOLD.call_once(|| notice::warn(&format!("the report will lack this process: {error}")));
+        }
+    }
+
     /// A lease ended: what it kept beyond the budget goes.
     pub(crate) fn released(&self) {
         // Whoever comes next tries again.
@@ -380,7 +389,7 @@ impl Inner {
         for evicted in evicted {
             let at = event::stamp(time::now());
             let (model, reason) = (evicted.model.clone(), evicted.reason.as_str().to_owned());
-            self.log.append(&Event::Evict(event::Evict { at, model, bytes: evicted.bytes, reason }));
+            self.record(&Event::Evict(event::Evict { at, model, bytes: evicted.bytes, reason }));
         }
     }
 
@@ -392,7 +401,7 @@ impl Inner {
             told.push(text.to_owned());
             notice::warn(text);
             let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
-            self.log.append(&Event::Warning(warning));
+            self.record(&Event::Warning(warning));
         }
     }
 }

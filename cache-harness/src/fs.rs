@@ -143,9 +143,9 @@ pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).custom_flags(nofollow()).open(path)
 }
 
-/// Opens or creates a file whose every write goes to its end.
-pub(crate) fn open_append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).custom_flags(nofollow()).open(path)
+/// Creates a file whose every write goes to its end.
+pub(crate) fn create_log(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create_new(true).open(path)
 }
 
 fn nofollow() -> i32 {
@@ -167,6 +167,11 @@ pub(crate) fn create_folders(path: &Path) -> Result<Vec<PathBuf>> {
     let missing: Vec<_> = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.is_dir()).collect();
     fs::create_dir_all(path).map_err(Error::io("create the folder", path))?;
     Ok(missing.into_iter().rev().map(Path::to_owned).collect())
+}
+
+/// Creates a folder that must not be there yet.
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)
 }
 
 /// A folder for what is there only as long as the returned guard.

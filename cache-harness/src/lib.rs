@@ -35,6 +35,8 @@ mod suggestion;
 pub mod testkit;
 mod time;
 mod units;
+#[cfg(feature = "cli")]
+mod warm;
 /// What the expansion of `#[cached_model]` names; not for direct use.
 #[doc(hidden)]
 pub mod __private {
