@@ -21,6 +21,8 @@ mod harness;
 mod lock;
 mod model;
 mod notice;
+#[cfg(feature = "cli")]
+mod pinning;
 mod pins;
 mod progress;
 mod proof;
