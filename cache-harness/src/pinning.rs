@@ -102,20 +102,18 @@ impl Download<'_> {
     /// Calls `fetch` with the store or, where that cannot be used, with one that is thrown away: a pin can be
     /// made all the same. What came is kept as long as the budget has room for it.
     fn with_store<T>(&self, fetch: impl Fn(&Store) -> Result<T>) -> Result<T> {
-        let fetched = match self.inner.store.make_usable() {
-            Ok(()) => {
-                let fetched = fetch(&self.inner.store);
-                if self.inner.store.survey()?.used() > self.limit() {
-                    self.inner.log_evictions(&self.inner.store.trim(&self.inner.budget())?);
-                }
-                fetched
+        let store = &self.inner.store;
+        let fetched = if store.make_usable().is_ok() {
+            let fetched = fetch(store);
+            if store.survey()?.used() > self.limit() {
+                self.inner.log_evictions(&store.trim(&self.inner.budget())?);
             }
-            Err(_) => {
-                let scratch = fs::temporary_folder("cache-harness-")?;
-                let store = Store::new(scratch.path());
-                store.create()?;
-                fetch(&store)
-            }
+            fetched
+        } else {
+            let scratch = fs::temporary_folder("cache-harness-")?;
+            let store = Store::new(scratch.path());
+            store.create()?;
+            fetch(&store)
         };
         self.progress().step(Step::Done { model: self.declared.name.as_str() });
         fetched

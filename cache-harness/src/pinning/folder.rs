@@ -91,9 +91,9 @@ fn refuse_clashes(folder: &Path, files: &[PinnedFile]) -> Result<()> {
         }
     }
     for file in files {
-        let folded = file.path.as_str().to_lowercase();
-        let mut folders = folded.match_indices('/').map(|(end, _)| &folded[..end]);
-        if let Some(other) = folders.find_map(|folder| taken.get(folder)) {
+        let lower = file.path.as_str().to_lowercase();
+        let mut above = lower.match_indices('/').map(|(end, _)| &lower[..end]);
+        if let Some(other) = above.find_map(|parent| taken.get(parent)) {
             return Err(refused(
                 folder,
                 format!("`{other}` and the folder of `{}` are one path on some systems", file.path),
