@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::ask::{Ask, Fallback, OnMissing, Place};
 use crate::cached_model::{CachedFile, CachedModel, Held};
-use crate::catalog::{Catalog, Declared};
+use crate::catalog::Catalog;
 use crate::config::{Config, Overrides, Verify, WhenUnusable};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -15,14 +15,14 @@ use crate::event::{self, Event, Log, Outcome, Recorded, Request, Via};
 use crate::fetch::Fetcher;
 use crate::fs::LinkMode;
 use crate::model::ModelName;
-use crate::pins::{self, LockFile, Pins};
+use crate::pins::{self, LockFile};
+use crate::prepared::Prepared;
 use crate::progress::{Progress, Step};
-use crate::proof::Proof;
-use crate::provider::{Layout, Root, Subject, WRITABLE};
+use crate::provider::{Layout, WRITABLE};
 use crate::provider_kind::ProviderKind;
 use crate::run::RunId;
 use crate::store::retention::RetentionPolicy;
-use crate::store::{Budget, EntryId, Evicted, Lease, Store};
+use crate::store::{Budget, Evicted, Lease, Store};
 use crate::{bypass, fill, fs, notice, restore, time};
 
 /// The cache that a project's catalog describes. Cheap to clone; usable from any thread, in or out of a runtime.
@@ -50,23 +50,10 @@ pub(crate) struct Inner {
     pub(crate) fetcher: Fetcher,
     pub(crate) progress: Progress,
     log: Log,
-    prepared: Mutex<HashMap<Key, Arc<Prepared>>>,
+    pub(crate) prepared: Mutex<HashMap<Key, Arc<Prepared>>>,
 }
 
 type Key = (String, Option<ProviderKind>, Place);
-
-/// A model with everything that can be known of it without looking at the disk.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) declared: Declared,
-    pub(crate) pins: Pins,
-    pub(crate) id: EntryId,
-    pub(crate) provider: ProviderKind,
-    pub(crate) root: Root,
-    /// Where it goes; empty for places that are made anew for each request.
-    pub(crate) layout: Layout,
-    proof: Mutex<Option<Arc<Proof>>>,
-}
 
 /// How a model came into the store.
 #[derive(Debug, Default)]
@@ -77,21 +64,6 @@ pub(crate) struct Account {
     pub(crate) repairs: Vec<String>,
     pub(crate) reason: Option<String>,
     pub(crate) bypass: bool,
-}
-
-impl Prepared {
-    pub(crate) fn name(&self) -> &ModelName {
-        &self.declared.name
-    }
-
-    pub(crate) fn subject(&self) -> Subject<'_> {
-        let revision = match &self.declared.source {
-            crate::catalog::Source::Hub { revision, .. } => revision,
-            _ => "main",
-        };
-        let hub_id = self.declared.hub_id.as_deref();
-        Subject { name: self.name(), hub_id, revision, pins: &self.pins }
-    }
 }
 
 impl Cache {
@@ -309,49 +281,6 @@ impl Inner {
         restore::place_unrecorded(prepared.name(), &layout, |_, digest| Ok(self.store.blob(digest)))?;
         parts.layout = Some(layout);
         Ok(parts)
-    }
-
-    /// The proof that the model is in place and unchanged; `None` if something is to be done.
-    pub(crate) fn proven(&self, prepared: &Prepared) -> Result<Option<Arc<Proof>>> {
-        let Some(record) = self.store.record_fingerprint(&prepared.id)? else { return Ok(None) };
-        let known = prepared.proof.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let proof = if let Some(known) = known.filter(|known| known.record == record) {
-            known
-        } else {
-            let Some(entry) = self.store.entry(&prepared.id)? else { return Ok(None) };
-            let memo_age = self.config.rehash_after.value;
-            let proof = Proof::of(&self.store, &entry, record, &prepared.layout, memo_age);
-            let Some(proof) = proof.map(Arc::new) else { return Ok(None) };
-            *prepared.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&proof));
-            proof
-        };
-        Ok(proof.holds()?.then_some(proof))
-    }
-
-    /// Everything about a model that the catalog and the lock file say; worked out once per process.
-    pub(crate) fn prepared(&self, ask: &Ask<'_>) -> Result<Arc<Prepared>> {
-        let key = (ask.name.to_owned(), ask.provider, ask.place.clone());
-        let known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let declared = self.catalog.get(ask.name)?.clone();
-        let pins = pins::resolve(&declared, &self.lock)?;
-        let provider = ask.provider.unwrap_or(declared.provider);
-        let hub_id = declared.hub_id.as_deref().filter(|_| provider == ProviderKind::Huggingface);
-        let id = pins.entry_id(hub_id);
-        let root = Root::of(provider, &self.config, &self.environment)?;
-        let empty = Layout { folder: PathBuf::new(), items: Vec::new(), files: Vec::new(), ladder: WRITABLE };
-        let mut prepared = Prepared { declared, pins, id, provider, root, layout: empty, proof: Mutex::default() };
-        if matches!(ask.place, Place::Provider | Place::ProviderCopy) {
-            prepared.layout = Layout::of(provider, &prepared.root.path, prepared.subject())?;
-        }
-        if ask.place == Place::ProviderCopy {
-            prepared.layout.ladder = WRITABLE;
-        }
-        let prepared = Arc::new(prepared);
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&prepared));
-        Ok(prepared)
     }
 
     /// The model that may stand in after this error.

@@ -28,8 +28,8 @@
 //! [`Cache`] does the same for programs, and the binary `cache-harness` (feature `cli`) for shells.
 //!
 //! # Layers
-//! Imports go down only: `units digest time environment` ← `error` ← `fs lock` ← `config model event` ←
-//! `catalog pins store` ← `fetch provider` ← `restore proof` ← `fill bypass cache` ← `warm report` ← `harness` ← `cli`.
+//! Imports go down only: `units digest time environment` ← `error` ← `fs lock` ← `config catalog pins
+//! event store` ← `fetch provider` ← `restore proof` ← `fill bypass cache` ← `report` ← `warm` ← `harness` ← `cli`.
 //! The store knows nothing of HTTP; of the store, fetching knows only a partial; the report knows only events.
 //!
 //! # Features
@@ -63,6 +63,7 @@ mod lock;
 mod model;
 mod notice;
 mod pins;
+mod prepared;
 mod progress;
 mod proof;
 mod provider;

@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use super::{Context, Verdict};
 use crate::ask::Ask;
-use crate::cache::{Cache, Prepared};
+use crate::cache::Cache;
 use crate::config::Verify as Depth;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::event::Via;
 use crate::fs::{self, LinkMode};
 use crate::lock::Waiting;
+use crate::prepared::Prepared;
 use crate::store::{Checked, Content, OnDamage, Proofs};
 use crate::units::{ByteSize, show_seconds};
 
