@@ -28,6 +28,14 @@ const FETCHES: usize = 4;
 struct Lacking<'a> {
     file: &'a crate::pins::PinnedFile,
     damage: Option<Sha256Digest>,
+    /// Whether the right bytes had been there.
+    was_here: bool,
+}
+
+impl Lacking<'_> {
+    fn is_repair(&self) -> bool {
+        self.was_here || self.damage.is_some()
+    }
 }
 
 /// Fills, verifies and restores the entry of `prepared`, which the caller has leased.
@@ -47,7 +55,6 @@ pub(crate) fn fill(
         return Ok((Outcome::Hit, proof));
     }
     let recorded = inner.store.entry(&prepared.id)?;
-    let was_filled = recorded.as_ref().is_some_and(|entry| entry.filled.is_some());
     let mut entry = recorded.unwrap_or_else(|| new_entry(prepared));
     (entry.model, entry.provider) = (prepared.name().clone(), prepared.provider.to_string());
 
@@ -63,7 +70,8 @@ pub(crate) fn fill(
                 ByteSize(reserved.excess)
             ));
         }
-        account.reason = Some(if was_filled { "lost or damaged" } else { "not in the cache" }.to_owned());
+        let repair = lacking.iter().any(Lacking::is_repair);
+        account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
         fetch(inner, prepared, &lacking, &mut entry, account)?;
         turn.record(&entry)?;
     }
@@ -73,7 +81,7 @@ pub(crate) fn fill(
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
     }
 
-    let damaged = lacking.iter().filter(|lacking| was_filled || lacking.damage.is_some());
+    let damaged = lacking.iter().filter(|lacking| lacking.is_repair());
     account.repairs.extend(damaged.map(|lacking| lacking.file.path.to_string()));
     account.repairs.extend(restored.repaired.iter().map(|path| path.display().to_string()));
     let outcome = match (account.repairs.is_empty(), lacking.is_empty()) {
@@ -135,8 +143,8 @@ fn check<'a>(
             Checked::Missing => None,
             Checked::Damaged(actual) => actual,
         };
-        entry.memos.remove(&file.sha256);
-        lacking.push(Lacking { file, damage });
+        let was_here = entry.memos.remove(&file.sha256).is_some();
+        lacking.push(Lacking { file, damage, was_here });
     }
     Ok(lacking)
 }
