@@ -254,6 +254,9 @@ fn lack(file: &str, damage: Option<&(Sha256Digest, Sha256Digest)>) -> String {
 }
 
 fn list(attempts: &[Error]) -> String {
+    if let [only] = attempts {
+        return format!(" {only}");
+    }
     attempts.iter().fold(String::new(), |mut text, error| {
         let _ = write!(text, "\n  - {error}");
         text

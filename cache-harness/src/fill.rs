@@ -203,10 +203,11 @@ fn fetch(
     let work = || {
         let mut fetched = Vec::new();
         while let Some(lacking) = next() {
-            fetched.push((lacking.file.sha256, fetch_file(inner, prepared, lacking.file)));
-            if fetched.last().is_some_and(|(_, result)| result.is_err()) {
+            let came = fetch_file(inner, prepared, lacking.file);
+            if came.memo.is_err() {
                 while next().is_some() {}
             }
+            fetched.push((lacking.file.sha256, came));
         }
         fetched
     };
@@ -220,13 +221,11 @@ fn fetch(
         }
     });
     let mut failed = None;
-    for (digest, result) in results {
-        match result {
-            Ok(came) => {
-                remember(entry, &digest, came.memo);
-                account.retries += came.retries;
-                account.fetched_bytes += came.bytes;
-            }
+    for (digest, came) in results {
+        account.retries += came.retries;
+        account.fetched_bytes += came.bytes;
+        match came.memo {
+            Ok(memo) => remember(entry, &digest, memo),
             Err(error) => failed = failed.or(Some(error)),
         }
     }
@@ -246,12 +245,35 @@ fn fetch(
 }
 
 struct Came {
-    memo: Memo,
+    memo: Result<Memo>,
+    /// Fetched by this process.
     bytes: u64,
     retries: u32,
 }
 
-fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Result<Came> {
+fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Came {
+    let (mut bytes, mut retries) = (0, 0);
+    let memo = fill_slot(inner, prepared, file, &mut retries).inspect(|(memo, came)| {
+        if *came == Origin::Fetched {
+            bytes = memo.fingerprint.size;
+        }
+    });
+    Came { memo: memo.map(|(memo, _)| memo), bytes, retries }
+}
+
+/// Who put a blob there.
+#[derive(PartialEq, Eq)]
+enum Origin {
+    Fetched,
+    Found,
+}
+
+fn fill_slot(
+    inner: &Inner,
+    prepared: &Prepared,
+    file: &crate::pins::PinnedFile,
+    retries: &mut u32,
+) -> Result<(Memo, Origin)> {
     let sources = Source::of(&prepared.declared, &prepared.pins, file, &inner.config);
     let patience = inner.config.patience.value;
     let job = Job { model: prepared.name().as_str(), file: &file.path, sources: &sources, patience };
@@ -260,15 +282,15 @@ fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile
         let slot = waiting(inner, prepared, |waiting| inner.store.slot(&file.sha256, file.size, limit, waiting))?;
         match slot {
             Slot::Vacant(partial) => {
-                let fetched = inner.fetcher.fill(job, partial, &inner.progress)?;
-                let bytes = fetched.memo.fingerprint.size;
-                return Ok(Came { memo: fetched.memo, bytes, retries: fetched.retries });
+                let fetched = inner.fetcher.fill(job, partial, &inner.progress);
+                *retries += fetched.retries;
+                return Ok((fetched.memo?, Origin::Fetched));
             }
             // Another entry's process filled it meanwhile.
             Slot::Present => {
                 let mut proofs = Proofs::new(&inner.store, inner.config.rehash_after.value, OnDamage::Quarantine);
                 if let Checked::Proven(memo) = proofs.check(&file.sha256, None)? {
-                    return Ok(Came { memo, bytes: 0, retries: 0 });
+                    return Ok((memo, Origin::Found));
                 }
             }
         }
