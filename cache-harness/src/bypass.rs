@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::ask::{Ask, Place};
-use crate::cache::{Account, CachedModelParts, Inner, Prepared};
+use crate::cache::{Account, CachedModelParts, Inner};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::event::Outcome;
@@ -15,6 +15,7 @@ use crate::fetch::{Job, Source};
 use crate::fs;
 use crate::lock::Waiting;
 use crate::model::FilePath;
+use crate::prepared::Prepared;
 use crate::provider::{Layout, WRITABLE};
 use crate::provider_kind::ProviderKind;
 use crate::restore::place_unrecorded;

@@ -65,6 +65,14 @@ impl Environment {
         std::env::vars_os().collect()
     }
 
+    /// The same with one variable more; the process's own environment is never changed.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let mut changed = self.clone();
+        changed.0.insert(name.into(), value.into());
+        changed
+    }
+
     /// The value of `name`, unless it is unset or empty.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())

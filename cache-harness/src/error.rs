@@ -312,6 +312,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Transport { .. } => true,
+            Self::SourcesFailed { attempts, .. } => attempts.iter().any(Self::is_transient),
             Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
             _ => false,
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::ask::Ask;
-use crate::cache::{Account, Inner, Prepared};
+use crate::cache::{Account, Inner};
 use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::event::Outcome;
 use crate::fetch::{Job, Source};
 use crate::fs::{self, Found, LinkMode};
 use crate::lock::Waiting;
+use crate::prepared::Prepared;
 use crate::progress::Step;
 use crate::proof::Proof;
 use crate::provider::Wanted;

@@ -130,7 +130,7 @@ impl Restoring<'_> {
                 self.note_repair(recorded.as_ref());
                 Ok(State::Missing(Placing::New))
             }
-            (Wanted::Text(text), Found::File(_)) => self.text_state(item, text, recorded),
+            (Wanted::Text(text), Found::File(_)) => self.text_state(item, text, recorded.as_ref()),
             (Wanted::Text(_), _) => Ok(State::LeftAlone),
             (Wanted::Pointer { target, .. }, Found::Symlink(_))
                 if fs::read_symlink(&item.path).as_ref() == Some(target) =>
@@ -139,20 +139,21 @@ impl Restoring<'_> {
                 Ok(State::Right(placed(item, LinkMode::Symlink, owner, None)))
             }
             (Wanted::Bytes { sha256, .. }, Found::File(found)) if self.is_blob(sha256, &found) => {
-                Ok(match self.layout.ladder.contains(&LinkMode::Hardlink) {
-                    true => State::Right(placed(item, LinkMode::Hardlink, Owner::Ours, None)),
-                    false => State::Missing(Placing::Replace),
+                Ok(if self.layout.ladder.contains(&LinkMode::Hardlink) {
+                    State::Right(placed(item, LinkMode::Hardlink, Owner::Ours, None))
+                } else {
+                    State::Missing(Placing::Replace)
                 })
             }
             (Wanted::Bytes { file, sha256 } | Wanted::Pointer { file, sha256, .. }, _) => {
-                self.unknown_state(item, file, sha256, recorded)
+                self.unknown_state(item, file, sha256, recorded.as_ref())
             }
         }
     }
 
-    fn text_state(&mut self, item: &Item, text: &String, recorded: Option<Placed>) -> Result<State> {
+    fn text_state(&mut self, item: &Item, text: &String, recorded: Option<&Placed>) -> Result<State> {
         let says = fs::read_text(&item.path)?;
-        let owner = self.owner(&item.path, recorded.as_ref())?;
+        let owner = self.owner(&item.path, recorded)?;
         if says.as_ref() == Some(text) {
             return Ok(State::Right(placed(item, LinkMode::Copy, owner, fingerprint_at(&item.path)?)));
         }
@@ -167,11 +168,11 @@ impl Restoring<'_> {
         item: &Item,
         file: &FilePath,
         sha256: &Sha256Digest,
-        recorded: Option<Placed>,
+        recorded: Option<&Placed>,
     ) -> Result<State> {
-        let owner = self.owner(&item.path, recorded.as_ref())?;
+        let owner = self.owner(&item.path, recorded)?;
         if let Found::File(leads_to) = fs::look_through(&item.path)? {
-            let proven = recorded.as_ref().is_some_and(|recorded| recorded.proof == Some(leads_to));
+            let proven = recorded.is_some_and(|recorded| recorded.proof == Some(leads_to));
             if (proven && self.verify == Verify::Memo) || has_digest(&item.path, sha256)? {
                 return Ok(State::Right(placed(item, LinkMode::Copy, owner, Some(leads_to))));
             }
@@ -182,7 +183,7 @@ impl Restoring<'_> {
         }
         if recorded.is_some() {
             self.store().quarantine(&item.path)?;
-            self.note_repair(recorded.as_ref());
+            self.note_repair(recorded);
         } else {
             self.take_from_neighbour(item, file)?;
         }
@@ -275,7 +276,10 @@ impl Restoring<'_> {
             }
             self.neighbours = None;
             placing = match self.state(item)? {
-                State::Right(placed) => return Ok(self.remember(placed)),
+                State::Right(placed) => {
+                    self.remember(placed);
+                    return Ok(());
+                }
                 State::LeftAlone => return Ok(()),
                 State::Missing(placing) => placing,
             };

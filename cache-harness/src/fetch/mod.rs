@@ -80,7 +80,7 @@ impl Fetcher {
     ///
     /// # Errors
     ///
-    /// What the source failed with, or [`Error::SourcesFailed`] if there are several.
+    /// [`Error::SourcesFailed`] with what each source failed with; at once what fails on our own disk.
     pub(crate) fn fill(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Result<Fetched> {
         let mut attempts = Vec::new();
         let mut slot = Some(partial);
@@ -119,12 +119,6 @@ impl Fetcher {
             attempts.push(error);
             slot = Some(partial);
         }
-        match attempts.pop() {
-            Some(only) if attempts.is_empty() => Err(only),
-            last => {
-                attempts.extend(last);
-                Err(Error::SourcesFailed { model: job.model.to_owned(), file: job.file.to_string(), attempts })
-            }
-        }
+        Err(Error::SourcesFailed { model: job.model.to_owned(), file: job.file.to_string(), attempts })
     }
 }

@@ -119,6 +119,11 @@ pub(crate) enum Read {
     Newer(Vec<Sha256Digest>),
 }
 
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 /// The right to fill, restore and record one entry; one process has it at a time.
 #[derive(Debug)]
 #[must_use = "the turn ends when it is dropped"]
@@ -180,10 +185,6 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
         match serde_json::from_str::<Versioned>(&text) {
             Ok(Versioned { version }) if version > VERSION => return Ok(Read::Newer(digests_in(&text))),
             _ => {}
