@@ -1,4 +1,5 @@
 //! The real all-MiniLM-L6-v2, as its consumers use it.
+#![expect(clippy::print_stdout, reason = "`run` shows what was computed")]
 
 use std::fs;
 
