@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use crate::ask::{Ask, Place};
 use crate::cache::{Account, CachedModelParts, Inner};
+use crate::cached_model::CachedFile;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::event::Outcome;
 use crate::fetch::{Job, Source};
-use crate::fs;
+use crate::fs::{self, LinkMode};
 use crate::lock::Waiting;
 use crate::model::FilePath;
 use crate::prepared::Prepared;
@@ -37,9 +38,9 @@ pub(crate) fn provide(
     place_unrecorded(prepared.name(), &layout, fetch)?;
     let outcome = if account.fetched_bytes > 0 { Outcome::Miss } else { Outcome::Hit };
     let bytes = prepared.pins.bytes().unwrap_or(account.fetched_bytes);
-    let link_modes = Vec::new();
-    let layout = Some(layout);
-    Ok(CachedModelParts { prepared, layout, link_modes, outcome, bytes, fill_seconds: 0.0, lease: None, private })
+    let files = CachedFile::all(&prepared.pins, &layout, std::iter::repeat(LinkMode::Copy));
+    let (folder, fill_seconds) = (layout.folder, 0.0);
+    Ok(CachedModelParts { prepared, folder, files, outcome, bytes, fill_seconds, lease: None, private })
 }
 
 fn layout(inner: &Inner, ask: &Ask<'_>, prepared: &Prepared) -> Result<(Layout, Option<tempfile::TempDir>)> {

@@ -1,6 +1,5 @@
 //! The cache as a whole: resolve, lease or fill, verify, restore, and one event for each request.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Instant;
@@ -15,11 +14,10 @@ use crate::event::{self, Event, Log, Outcome, Recorded, Request, Via};
 use crate::fetch::Fetcher;
 use crate::fs::LinkMode;
 use crate::model::ModelName;
-use crate::pins::{self, LockFile};
+use crate::pins::LockFile;
 use crate::prepared::Prepared;
 use crate::progress::{Progress, Step};
 use crate::provider::{Layout, WRITABLE};
-use crate::provider_kind::ProviderKind;
 use crate::run::RunId;
 use crate::store::retention::RetentionPolicy;
 use crate::store::{Budget, Evicted, Lease, Store};
@@ -50,10 +48,8 @@ pub(crate) struct Inner {
     pub(crate) fetcher: Fetcher,
     pub(crate) progress: Progress,
     log: Log,
-    pub(crate) prepared: Mutex<HashMap<Key, Arc<Prepared>>>,
+    pub(crate) prepared: Mutex<Vec<Arc<Prepared>>>,
 }
-
-type Key = (String, Option<ProviderKind>, Place);
 
 /// How a model came into the store.
 #[derive(Debug, Default)]
@@ -184,38 +180,18 @@ impl Cache {
     }
 
     fn hand_over(&self, ask: &Ask<'_>, parts: CachedModelParts, fetched_bytes: u64) -> CachedModel {
-        let CachedModelParts { prepared, layout, link_modes, outcome, bytes, lease, private, .. } = parts;
-        let layout = layout.as_ref().unwrap_or(&prepared.layout);
-        let file = |(((name, path), pinned), mode): (((&_, &PathBuf), &pins::PinnedFile), LinkMode)| CachedFile {
-            name: Clone::clone(name),
-            path: path.clone(),
-            sha256: pinned.sha256,
-            link_mode: mode,
-        };
-        let modes = link_modes.iter().copied().chain(std::iter::repeat(LinkMode::Copy));
-        let places = layout.files.iter().map(|(name, path)| (name, path));
+        let CachedModelParts { prepared, folder, files, outcome, bytes, lease, private, .. } = parts;
         let fallback_for = (outcome == Outcome::Fallback).then(|| ask.name.parse().ok()).flatten();
-        CachedModel {
-            name: prepared.name().clone(),
-            provider: prepared.provider,
-            folder: layout.folder.clone(),
-            files: places.zip(&prepared.pins.files).zip(modes).map(file).collect(),
-            outcome,
-            fallback_for,
-            bytes,
-            fetched_bytes,
-            variables: prepared.root.variables.clone(),
-            held: Held { lease, private, cache: Arc::clone(&self.inner) },
-        }
+        let held = Held { lease, private, cache: Arc::clone(&self.inner) };
+        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, _held: held }
     }
 }
 
 /// A request that was met, before it is handed over.
 pub(crate) struct CachedModelParts {
     pub(crate) prepared: Arc<Prepared>,
-    /// Where it stands, if that is not where `prepared` says.
-    pub(crate) layout: Option<Layout>,
-    pub(crate) link_modes: Vec<LinkMode>,
+    pub(crate) folder: PathBuf,
+    pub(crate) files: Arc<[CachedFile]>,
     pub(crate) outcome: Outcome,
     pub(crate) bytes: u64,
     pub(crate) fill_seconds: f64,
@@ -245,7 +221,7 @@ impl Inner {
         prepared: &Arc<Prepared>,
         account: &mut Account,
     ) -> Result<CachedModelParts> {
-        let lease = self.store.lease(&prepared.id)?;
+        let lease = self.store.lease(&prepared.entry_files)?;
         let verify = ask.verify.unwrap_or(self.config.verify.value);
         let hit = match verify {
             Verify::Memo => self.proven(prepared)?,
@@ -257,8 +233,8 @@ impl Inner {
         };
         let mut parts = CachedModelParts {
             prepared: Arc::clone(prepared),
-            layout: None,
-            link_modes: proof.link_modes.clone(),
+            folder: prepared.layout.folder.clone(),
+            files: Arc::clone(&proof.files),
             outcome,
             bytes: proof.bytes,
             fill_seconds: proof.fill_seconds,
@@ -279,7 +255,8 @@ impl Inner {
         };
         let layout = Layout::plain(folder, prepared.subject(), WRITABLE);
         restore::place_unrecorded(prepared.name(), &layout, |_, digest| Ok(self.store.blob(digest)))?;
-        parts.layout = Some(layout);
+        parts.files = CachedFile::all(&prepared.pins, &layout, std::iter::repeat(LinkMode::Copy));
+        parts.folder = layout.folder;
         Ok(parts)
     }
 

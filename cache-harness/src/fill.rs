@@ -273,7 +273,9 @@ fn proof(inner: &Inner, prepared: &Prepared, entry: &Entry) -> Result<Arc<Proof>
         dir: inner.store.dir().to_owned(),
         reason: "the record of a model that was just placed cannot be read back".to_owned(),
     };
-    let record = inner.store.record_fingerprint(&prepared.id)?.ok_or_else(unfinished)?;
+    let record = Store::record_fingerprint(&prepared.entry_files)?.ok_or_else(unfinished)?;
     let memo_age = inner.config.rehash_after.value;
-    Proof::of(&inner.store, entry, record, &prepared.layout, memo_age).map(Arc::new).ok_or_else(unfinished)
+    Proof::of(&inner.store, entry, record, &prepared.pins, &prepared.layout, memo_age)
+        .map(Arc::new)
+        .ok_or_else(unfinished)
 }

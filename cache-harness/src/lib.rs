@@ -29,7 +29,7 @@
 //!
 //! # Layers
 //! Imports go down only: `units digest time environment` ← `error` ← `fs lock` ← `config catalog pins
-//! event store` ← `fetch provider` ← `restore proof` ← `fill bypass cache` ← `report` ← `warm` ← `harness` ← `cli`.
+//! event store` ← `fetch provider` ← `restore` ← `proof fill bypass cache` ← `report` ← `warm` ← `harness` ← `cli`.
 //! The store knows nothing of HTTP; of the store, fetching knows only a partial; the report knows only events.
 //!
 //! # Features

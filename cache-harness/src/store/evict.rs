@@ -83,7 +83,7 @@ impl Store {
             if budget.strict {
                 return Err(Error::NoRoom { model: entry.model.to_string(), bytes, held, max_bytes });
             }
-            fs::write_durable(&store.over_budget_file(), b"")?;
+            fs::write_durable(&store.over_budget, b"")?;
         }
         drop(choosing);
         store.empty_trash()?;
@@ -97,7 +97,7 @@ impl Store {
 
     /// Evicts what `budget` does not let stay. Cheap if nothing exceeded it.
     pub(crate) fn trim_if_over_budget(&self, budget: &Budget) -> Result<Vec<Evicted>> {
-        match fs::look(&self.over_budget_file())? {
+        match fs::look(&self.over_budget)? {
             Found::Nothing => Ok(Vec::new()),
             _ => self.trim(budget),
         }
@@ -109,7 +109,7 @@ impl Store {
         let coming = choosing.survey.promised(self);
         let (plan, evicted) = choosing.make_room(coming, budget)?;
         if plan.remaining <= budget.policy.max_size {
-            fs::remove_file(&self.over_budget_file())?;
+            fs::remove_file(&self.over_budget)?;
         }
         drop(choosing);
         self.empty_trash()?;
