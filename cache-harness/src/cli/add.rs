@@ -10,7 +10,6 @@ use super::{Context, Verdict, lock};
 use crate::catalog::{Declared, Source};
 use crate::error::{Error, Result};
 use crate::model::ModelName;
-use crate::pinning;
 use crate::pins::Pins;
 use crate::provider_kind::ProviderKind;
 use crate::units::ByteSize;
@@ -70,7 +69,7 @@ impl Add {
         {
             return Ok(refuse(context, &format!("`{}` does not exist", source.display()), None));
         }
-        let pins = pinning::pin(inner, &declared, None)?;
+        let pins = edit::pin(inner, &declared)?;
 
         let mut edit = Edit::begin(inner)?;
         if let Some(known) = edit.catalog(&context.environment)?.models.get(name) {

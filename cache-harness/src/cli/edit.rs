@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 
 use super::catalog_text;
 use crate::cache::Inner;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Declared, Source};
 use crate::digest::Sha256Digest;
 use crate::document::{self, Document};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fs;
 use crate::lock::{ExclusiveLock, Waiting};
-use crate::pins::LockFile;
+use crate::pinning::Pinning;
+use crate::pins::{LockFile, Pins};
 
 /// The right to change a catalog and its lock file. What is not written is as it was.
 #[must_use = "the files are written by `write`"]
@@ -58,6 +59,17 @@ impl Drop for Edit {
             let _ = turn.remove();
         }
     }
+}
+
+/// Pins a model. What was downloaded for it stays in the cache as long as the budget has room.
+pub(super) fn pin(inner: &Inner, declared: &Declared) -> Result<Pins> {
+    let Inner { config, store, fetcher, progress, lock, .. } = inner;
+    let pins = Pinning { config, store, fetcher, progress, lock }.pin(declared);
+    let downloaded = matches!(declared.source, Source::Urls(_)) && store.is_ours();
+    if downloaded && store.survey()?.used() > config.max_size.value.0 {
+        inner.log_evictions(&store.trim(&inner.budget())?);
+    }
+    pins
 }
 
 /// The catalog that is edited: the one that was found, else one in the current folder.

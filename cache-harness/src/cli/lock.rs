@@ -14,7 +14,6 @@ use crate::cache::Inner;
 use crate::catalog::{Declared, Source};
 use crate::error::{Error, Result};
 use crate::model::ModelName;
-use crate::pinning;
 use crate::pins::{LockFile, Pins};
 
 #[derive(Debug, clap::Args)]
@@ -42,37 +41,33 @@ impl Lock {
             return check::check(context, inner, &declared, self.names.is_empty());
         }
         edit::refuse_newer(&inner.lock)?;
-        let (mut pinned, mut verdict) = (Vec::new(), Verdict::Holds);
-        let mut by_hand = Vec::new();
+        let (mut pinned, mut failed, mut verdict) = (Vec::new(), Vec::new(), Verdict::Holds);
         for model in declared {
-            let locked = inner.lock.models.get(&model.name);
-            if let Source::Hub { repo, revision, .. } = &model.source {
-                match locked {
-                    Some(pins) if pins.source == model.source.describe() => pinned.push((model, pins.clone())),
-                    _ => by_hand.push((model, repo, revision)),
-                }
-                continue;
-            }
-            match pinning::pin(inner, model, locked) {
+            match edit::pin(inner, model) {
                 Ok(pins) => pinned.push((model, pins)),
+                Err(error) => failed.push((model, error)),
+            }
+        }
+        self.write(context, inner, pinned)?;
+        for (model, error) in failed {
+            match &model.source {
+                Source::Hub { repo, revision, .. } => {
+                    verdict = refuse_hub(context, &model.name, repo, revision, &edit::catalog_path(inner));
+                }
                 // Its digest pins it. What lacks is the size, which only the unreachable source could tell.
-                Err(error) if self.names.is_empty() && model.sha256.is_some() && !is_mismatch(&error) => {
+                _ if self.names.is_empty() && model.sha256.is_some() && !is_mismatch(&error) => {
                     context.say(&format!("{}: pinned by the catalog, but not fetched: {error}", model.name));
                 }
-                Err(error) if is_mismatch(&error) => {
+                _ if is_mismatch(&error) => {
                     let hint = format!("if the file was meant to change, correct `sha256` in [models.{}]", model.name);
                     context.failure(&error.to_string(), Some(&hint));
                     verdict = Verdict::Fails;
                 }
-                Err(error) => {
+                _ => {
                     context.error(&error);
-                    verdict = if error.is_usage() { Verdict::Code(2) } else { Verdict::Fails };
+                    verdict = Verdict::Fails;
                 }
             }
-        }
-        self.write(context, inner, pinned)?;
-        for (model, repo, revision) in by_hand {
-            verdict = refuse_hub(context, &model.name, repo, revision, &edit::catalog_path(inner));
         }
         Ok(verdict)
     }
