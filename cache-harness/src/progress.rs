@@ -10,7 +10,9 @@ use crate::error::Error;
 ///
 /// It is called from several threads, often and in no fixed order; it must neither block nor panic.
 #[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(Step<'_>) + Send + Sync>>);
+pub struct Progress(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(Step<'_>) + Send + Sync;
 
 /// Something that happened.
 #[derive(Debug)]

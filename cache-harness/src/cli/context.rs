@@ -9,7 +9,7 @@ use super::progress::Bars;
 use super::{Color, Global};
 use crate::cache::Cache;
 use crate::config::Overrides;
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -43,14 +43,17 @@ impl Context {
 
     /// The cache of the catalog that was named or is nearest; fetches show their progress on a terminal.
     pub(crate) fn cache(&self) -> Result<Cache> {
-        self.cache_with(if self.global.quiet { Progress::default() } else { Bars::progress() })
-    }
-
-    pub(crate) fn cache_with(&self, progress: Progress) -> Result<Cache> {
+        let progress = if self.global.quiet { Progress::default() } else { Bars::progress() };
         Cache::with(Path::new("."), self.environment.clone(), &self.overrides(), progress)
     }
 
-    pub(crate) fn overrides(&self) -> Overrides {
+    /// The cache whose events belong to the run `id`.
+    pub(crate) fn cache_for_run(&self, id: &str, progress: Progress) -> Result<Cache> {
+        let environment = self.environment.with(environment::RUN, id);
+        Cache::with(Path::new("."), environment, &self.overrides(), progress)
+    }
+
+    fn overrides(&self) -> Overrides {
         let config = self.global.config.clone();
         Overrides { config, offline: self.global.offline.then_some(true) }
     }
@@ -71,6 +74,7 @@ impl Context {
     }
 
     /// Prints a line of data.
+    #[expect(clippy::unused_self, reason = "every word of a command goes through its context")]
     pub(crate) fn out(&self, text: &str) -> Result<()> {
         match writeln!(anstream::stdout(), "{text}") {
             // `| head` has seen enough.
@@ -90,6 +94,7 @@ impl Context {
         self.failure(&error.to_string(), error.hint().as_deref());
     }
 
+    #[expect(clippy::unused_self, reason = "every word of a command goes through its context")]
     pub(crate) fn failure(&self, message: &str, hint: Option<&str>) {
         let (red, cyan, reset) = ("\x1b[1;31m", "\x1b[36m", "\x1b[0m");
         let mut stderr = anstream::stderr();
@@ -104,6 +109,7 @@ impl Context {
     /// # Errors
     ///
     /// Outside a terminal, where nobody can answer, `--yes` is needed.
+    #[expect(clippy::unused_self, reason = "every word of a command goes through its context")]
     pub(crate) fn confirm(&self, yes: bool, question: &str) -> Result<bool> {
         if yes {
             return Ok(true);

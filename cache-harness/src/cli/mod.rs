@@ -1,9 +1,24 @@
 //! The command line: data on stdout, everything else on stderr; exit 0 done, 1 failed, 2 wrong usage.
 
+mod add;
+mod annotations;
+mod catalog_text;
+mod clean;
 mod context;
 mod demo;
+mod edit;
+mod env;
+mod evict;
+mod inventory;
+mod lock;
 mod progress;
+mod remove;
+mod report;
 mod restore;
+mod run;
+mod status;
+mod verify;
+mod warm;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,6 +39,7 @@ struct Arguments {
 }
 
 /// What every command understands.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, clap::Args)]
 pub(crate) struct Global {
     /// The catalog to use, instead of the nearest cache-harness.toml
@@ -58,6 +74,32 @@ enum Color {
 enum Command {
     /// Put models in place, as an annotated test does
     Restore(restore::Restore),
+    /// Fetch models ahead, in parallel
+    Warm(warm::Warm),
+    /// Show what the cache holds
+    Status(status::Status),
+    /// Hash everything and compare with the pins
+    Verify(verify::Verify),
+    /// Tell what a run's cache was worth
+    Report(report::Report),
+    /// Run a command with the providers' variables set, warm beside it, then report
+    Run(run::Run),
+    /// Print the providers' variables
+    Env(env::Env),
+    /// Remove models, or the project's other caches
+    Clean(clean::Clean),
+    /// Evict what the retention policy does not let stay
+    Prune(clean::Prune),
+    /// Prune, and remove leftovers and partials
+    Optimize(clean::Optimize),
+    /// Evict named models
+    Evict(evict::Evict),
+    /// Declare a model in the catalog and pin it
+    Add(add::Add),
+    /// Take a model out of the catalog and the lock file
+    Remove(remove::Remove),
+    /// Pin the models of the catalog, or check the pins
+    Lock(lock::Lock),
     /// Show the same tests with and without the cache
     Demo(demo::Demo),
     #[command(hide = true, subcommand)]
@@ -82,6 +124,19 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let context = Context::new(arguments.global);
     let done = match &arguments.command {
         Command::Restore(command) => command.run(&context),
+        Command::Warm(command) => command.run(&context),
+        Command::Status(command) => command.run(&context),
+        Command::Verify(command) => command.run(&context),
+        Command::Report(command) => command.run(&context),
+        Command::Run(command) => command.run(&context),
+        Command::Env(command) => command.run(&context),
+        Command::Clean(command) => command.run(&context),
+        Command::Prune(command) => command.run(&context),
+        Command::Optimize(command) => command.run(&context),
+        Command::Evict(command) => command.run(&context),
+        Command::Add(command) => command.run(&context),
+        Command::Remove(command) => command.run(&context),
+        Command::Lock(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
         Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
     };

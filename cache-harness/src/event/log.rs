@@ -1,6 +1,6 @@
 //! The file one process appends to.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -10,7 +10,7 @@ use super::retention;
 use super::{Event, Header};
 use crate::error::Error;
 use crate::run::RunId;
-use crate::time;
+use crate::{fs, time};
 
 /// The log of this process in its run. Nothing touches the disk before the first [`append`](Self::append).
 #[derive(Debug)]
@@ -45,11 +45,6 @@ impl Log {
     /// The log of this process below `state_dir` (`<state dir>/runs/<run>/`); `project` is the catalog in force.
     pub(crate) fn new(state_dir: &Path, run: RunId, project: Option<PathBuf>) -> Self {
         Self { runs: state_dir.join("runs"), run, project, writer: Mutex::default() }
-    }
-
-    /// The run that the events belong to.
-    pub(crate) fn run(&self) -> &RunId {
-        &self.run
     }
 
     /// Appends one line with one `write`. The first call makes folder and file; a failed one is tried anew.
@@ -113,7 +108,7 @@ impl Log {
         let mut stamp = since_epoch.as_micros();
         loop {
             let path = folder.join(format!("{}-{stamp}.jsonl", process::id()));
-            match OpenOptions::new().append(true).create_new(true).open(path) {
+            match fs::create_log(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => stamp += 1,
                 result => return result,
             }
@@ -127,10 +122,9 @@ enum Folder {
 }
 
 /// Makes the run's folder; exactly one of the processes of a run is told that it is new.
-#[expect(clippy::disallowed_methods, reason = "nothing durable is promised for statistics")]
 fn make_folder(runs: &Path, folder: &Path) -> io::Result<Folder> {
-    std::fs::create_dir_all(runs)?;
-    match std::fs::create_dir(folder) {
+    fs::create_folders(runs).map_err(io::Error::other)?;
+    match fs::create_folder(folder) {
         Ok(()) => Ok(Folder::New),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Folder::Existing),
         Err(error) => Err(error),
@@ -217,7 +211,7 @@ mod tests {
     fn a_full_disk_is_told_and_survived() {
         let state = tempfile::tempdir().unwrap();
         let log = log(state.path());
-        log.writer.lock().unwrap().file = Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
+        log.writer.lock().unwrap().file = Some(std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap());
         assert!(matches!(log.append(&warning("a")), Recorded::No(_)));
         log.writer.lock().unwrap().file = None;
         assert!(matches!(log.append(&warning("b")), Recorded::Yes));

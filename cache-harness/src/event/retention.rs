@@ -1,10 +1,10 @@
 //! Which runs are kept: the policy is pure, the removal best effort.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::error::Result;
 use crate::time;
 
 /// As many runs are kept, the newest.
@@ -78,12 +78,11 @@ fn measure(folder: PathBuf) -> Option<Kept> {
 }
 
 /// Renames aside first, so that a report never reads half a run.
-#[expect(clippy::disallowed_methods, reason = "nothing durable is promised for statistics")]
-fn remove(folder: &Path, aside: &Path) -> io::Result<()> {
+fn remove(folder: &Path, aside: &Path) -> Result<()> {
     if folder != aside {
-        fs::rename(folder, aside)?;
+        crate::fs::rename(folder, aside)?;
     }
-    fs::remove_dir_all(aside)
+    crate::fs::remove_folder(aside)
 }
 
 #[cfg(test)]

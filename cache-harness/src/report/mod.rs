@@ -11,7 +11,7 @@ mod json;
 mod runs;
 mod text;
 
-pub(crate) use runs::{Run, Runs};
+pub(crate) use runs::Runs;
 
 /// The statistics of one run.
 ///

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EntryId, Store};
+use super::{EntryFiles, EntryId, Store};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, LinkMode};
@@ -119,6 +119,11 @@ pub(crate) enum Read {
     Newer(Vec<Sha256Digest>),
 }
 
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 /// The right to fill, restore and record one entry; one process has it at a time.
 #[derive(Debug)]
 #[must_use = "the turn ends when it is dropped"]
@@ -163,8 +168,8 @@ impl Store {
     }
 
     /// The fingerprint of the entry's record, by which a process knows that what it read still holds.
-    pub(crate) fn record_fingerprint(&self, id: &EntryId) -> Result<Option<Fingerprint>> {
-        Ok(match fs::look(&self.record_file(id))? {
+    pub(crate) fn record_fingerprint(files: &EntryFiles) -> Result<Option<Fingerprint>> {
+        Ok(match fs::look(&files.record)? {
             fs::Found::File(fingerprint) => Some(fingerprint),
             _ => None,
         })
@@ -180,10 +185,6 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
         match serde_json::from_str::<Versioned>(&text) {
             Ok(Versioned { version }) if version > VERSION => return Ok(Read::Newer(digests_in(&text))),
             _ => {}

@@ -43,8 +43,8 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
-pub(crate) use evict::{Budget, Evicted, Reserved};
-pub(crate) use lease::Lease;
+pub(crate) use evict::{Budget, Evicted, TakenBack};
+pub(crate) use lease::{EntryFiles, Lease};
 pub(crate) use partial::{Partial, Received, Slot};
 pub(crate) use survey::{Resident, Survey};
 pub(crate) use verify::{Checked, OnDamage, Proofs};
@@ -65,11 +65,13 @@ pub(crate) type EntryId = Sha256Digest;
 pub(crate) struct Store {
     dir: PathBuf,
     bucket: PathBuf,
+    over_budget: PathBuf,
 }
 
 impl Store {
     pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), bucket: dir.join("v1") }
+        let bucket = dir.join("v1");
+        Self { dir: dir.to_owned(), over_budget: bucket.join("over-budget"), bucket }
     }
 
     /// The cache folder.
@@ -112,10 +114,6 @@ impl Store {
 
     fn gc_file(&self) -> PathBuf {
         self.bucket.join("gc.lock")
-    }
-
-    fn over_budget_file(&self) -> PathBuf {
-        self.bucket.join("over-budget")
     }
 
     /// Creates what is missing of the store's folders and finds out whether locks work there.

@@ -132,7 +132,7 @@ impl Store {
                 }
                 Read::Damaged(names) | Read::Newer(names) => (None, names),
             };
-            for entry in &entry {
+            if let Some(entry) = &entry {
                 let ours = entry.placed.iter().filter(|placed| placed.owner == Owner::Ours);
                 own_bytes += ours.map(|placed| bytes_of(&placed.path)).sum::<u64>();
                 own_bytes += entry.folders.iter().map(|folder| bytes_of(folder)).sum::<u64>();

@@ -18,7 +18,7 @@ const BUFFER: usize = 1 << 20;
 pub(super) struct Tail {
     position: Arc<Position>,
     announced: u64,
-    hasher: JoinHandle<io::Result<Sha256Digest>>,
+    thread: JoinHandle<io::Result<Sha256Digest>>,
 }
 
 #[derive(Debug, Default)]
@@ -55,8 +55,8 @@ impl Tail {
         let position = Arc::new(Position::default());
         let seen = Arc::clone(&position);
         let thread = std::thread::Builder::new().name("cache-harness hasher".to_owned());
-        let hasher = thread.spawn(move || hash(&file, &seen))?;
-        Ok(Self { position, announced: 0, hasher })
+        let thread = thread.spawn(move || hash(&file, &seen))?;
+        Ok(Self { position, announced: 0, thread })
     }
 
     /// Says that the file now has `bytes` bytes. Small steps are announced together.
@@ -70,7 +70,7 @@ impl Tail {
     /// The digest of the file's `bytes` bytes.
     pub(super) fn finish(self, bytes: u64) -> io::Result<Sha256Digest> {
         self.position.announce(Written { bytes, done: true });
-        self.hasher.join().unwrap_or_else(|_| Err(io::Error::other("the hashing thread panicked")))
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the hashing thread panicked")))
     }
 
     /// Ends the thread; nobody wants the digest any more.
@@ -82,16 +82,16 @@ impl Tail {
 fn hash(file: &File, position: &Position) -> io::Result<Sha256Digest> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; BUFFER];
-    let mut hashed = 0;
+    let mut done = 0;
     loop {
-        let written = position.beyond(hashed);
-        while hashed < written.bytes {
-            let room = usize::try_from(written.bytes - hashed).unwrap_or(BUFFER).min(BUFFER);
-            match file.read_at(&mut buffer[..room], hashed) {
+        let written = position.beyond(done);
+        while done < written.bytes {
+            let room = usize::try_from(written.bytes - done).unwrap_or(BUFFER).min(BUFFER);
+            match file.read_at(&mut buffer[..room], done) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => {
                     hasher.update(&buffer[..count]);
-                    hashed += count as u64;
+                    done += count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -1,0 +1,69 @@
+//! `evict NAME…`: removes named models from the cache.
+
+use super::clean::{Consent, Removal, Removed};
+use super::{Context, Verdict};
+use crate::ask::Ask;
+use crate::error::Result;
+use crate::event::Via;
+use crate::store::retention::Use;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Evict {
+    /// Models of the catalog or of the cache
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+impl Evict {
+    pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
+        let cache = context.cache()?;
+        let survey = cache.inner.store.survey()?;
+        let mut verdict = Verdict::Holds;
+        let (mut ids, mut planned) = (Vec::new(), Vec::new());
+        for name in &self.names {
+            let prepared = cache.inner.prepared(&Ask::new(name, Via::Restore));
+            let of_name = |model: &str| model == name;
+            let matching: Vec<_> = survey
+                .residents
+                .iter()
+                .filter(|resident| match (&prepared, &resident.entry) {
+                    (Ok(prepared), _) if prepared.id == resident.id => true,
+                    (_, Some(entry)) => of_name(entry.model.as_str()),
+                    _ => false,
+                })
+                .collect();
+            if matching.is_empty() {
+                // A name that nobody knows is a mistake; a model that is not here is what was asked for.
+                prepared?;
+            }
+            for resident in matching {
+                if resident.use_ == Use::Leased {
+                    context.failure(&format!("`{name}` is in use"), Some("end the tests that use it, then try again"));
+                    verdict = Verdict::Fails;
+                } else {
+                    let bytes = resident.entry.as_ref().map_or(0, crate::store::Entry::bytes);
+                    planned.push(Removed { name: name.clone(), bytes, reason: "asked for".to_owned() });
+                    ids.push(resident.id);
+                }
+            }
+        }
+        let removal = Removal { removed: planned, freed_bytes: 0 };
+        if self.consent.is_dry_run() || ids.is_empty() {
+            removal.tell(context, "would evict")?;
+            return Ok(verdict);
+        }
+        if !self.consent.given(context, &removal)? {
+            return Ok(Verdict::Fails);
+        }
+        let evicted = cache.inner.store.evict(&ids)?;
+        cache.inner.log_evictions(&evicted);
+        if evicted.len() < ids.len() {
+            context.failure("a model was taken into use meanwhile and stays", None);
+            verdict = Verdict::Fails;
+        }
+        Removal::of(&evicted).tell(context, "evicted")?;
+        Ok(verdict)
+    }
+}

@@ -1,0 +1,159 @@
+//! `warm`: fetches ahead, in parallel.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::inventory::{self, State};
+use super::{Context, Verdict, annotations};
+use crate::cache::Cache;
+use crate::error::Result;
+use crate::event::Outcome;
+use crate::units::{ByteSize, show_seconds};
+use crate::warm;
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[derive(Debug, clap::Args)]
+pub(super) struct Warm {
+    /// Models of the catalog; without any, all of them
+    #[arg(value_name = "NAME", conflicts_with_all = ["all", "tests", "predict"])]
+    names: Vec<String>,
+    /// All models of the catalog
+    #[arg(long, conflicts_with_all = ["tests", "predict"])]
+    all: bool,
+    /// The models that this workspace's annotations name
+    #[arg(long, conflicts_with = "predict")]
+    tests: bool,
+    /// The models that recent runs used, most used first
+    #[arg(long)]
+    predict: bool,
+    /// How many models to fetch at once
+    #[arg(long, value_name = "N", default_value = "4")]
+    jobs: NonZeroUsize,
+    /// Fetch nothing; exit 1 unless all are warm
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Serialize)]
+struct Document {
+    models: Vec<Model>,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Model {
+    name: String,
+    outcome: Option<Outcome>,
+    state: State,
+    bytes: u64,
+    fetched_bytes: u64,
+    error: Option<String>,
+}
+
+impl Warm {
+    pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
+        let cache = context.cache()?;
+        let names = self.select(&cache)?;
+        for name in &names {
+            cache.inner.prepared(&crate::ask::Ask::new(name, crate::event::Via::Warm))?;
+        }
+        if self.check {
+            return check(context, &cache, &names);
+        }
+        let started = Instant::now();
+        let results = warm::warm(&cache, &names, self.jobs.get());
+        let seconds = started.elapsed().as_secs_f64();
+        let failed = results.iter().any(|(_, result)| result.is_err());
+        let models: Vec<_> = results.iter().map(|(name, result)| describe(name, result)).collect();
+        for (_, result) in &results {
+            if let Err(error) = result {
+                context.error(error);
+            }
+        }
+        if context.wants_json() {
+            context.json(&Document { models, seconds })?;
+        } else {
+            let fetched: u64 = models.iter().map(|model| model.fetched_bytes).sum();
+            let warm = models.iter().filter(|model| model.state == State::Warm).count();
+            let (of, took) = (models.len(), show_seconds(seconds));
+            context.say(&format!("{warm} of {of} models are warm: {} fetched in {took}", ByteSize(fetched)));
+        }
+        Ok(if failed { Verdict::Fails } else { Verdict::Holds })
+    }
+
+    fn select(&self, cache: &Cache) -> Result<Vec<String>> {
+        if !self.names.is_empty() {
+            return Ok(self.names.clone());
+        }
+        if self.tests {
+            return tests(cache);
+        }
+        if self.predict {
+            return warm::predict(cache);
+        }
+        Ok(all(cache))
+    }
+}
+
+/// Every model of the catalog.
+pub(super) fn all(cache: &Cache) -> Vec<String> {
+    cache.inner.catalog.models.keys().map(ToString::to_string).collect()
+}
+
+/// The models that annotations below the catalog's folder name.
+pub(super) fn tests(cache: &Cache) -> Result<Vec<String>> {
+    let project = cache.config().project.as_deref();
+    let folder = project.and_then(Path::parent).unwrap_or(Path::new("."));
+    let mut names = annotations::models(folder)?;
+    names.retain(|name| cache.inner.catalog.get(name).is_ok());
+    Ok(names)
+}
+
+fn check(context: &Context, cache: &Cache, names: &[String]) -> Result<Verdict> {
+    let models = inventory::models(cache, &cache.inner.store.survey()?)?;
+    let wanted: Vec<_> = models.iter().filter(|model| model.declared && names.contains(&model.name)).collect();
+    let cold: Vec<_> = wanted.iter().filter(|model| model.state != State::Warm).collect();
+    if context.wants_json() {
+        let model = |model: &&inventory::Model| Model {
+            name: model.name.clone(),
+            outcome: None,
+            state: model.state,
+            bytes: model.bytes,
+            fetched_bytes: 0,
+            error: None,
+        };
+        context.json(&Document { models: wanted.iter().map(model).collect(), seconds: 0.0 })?;
+    } else {
+        for model in &cold {
+            context.say(&format!("{} is {}", model.name, model.state.as_str()));
+        }
+    }
+    if cold.is_empty() {
+        return Ok(Verdict::Holds);
+    }
+    context
+        .failure(&format!("{} of {} models are not warm", cold.len(), wanted.len()), Some("run `cache-harness warm`"));
+    Ok(Verdict::Fails)
+}
+
+fn describe(name: &str, result: &Result<crate::CachedModel>) -> Model {
+    let name = name.to_owned();
+    match result {
+        Ok(model) => Model {
+            name,
+            outcome: Some(model.outcome()),
+            state: State::Warm,
+            bytes: model.bytes(),
+            fetched_bytes: model.fetched_bytes(),
+            error: None,
+        },
+        Err(error) => {
+            let (bytes, fetched_bytes) = (0, 0);
+            let outcome = Some(Outcome::Failed);
+            Model { name, outcome, state: State::Cold, bytes, fetched_bytes, error: Some(error.to_string()) }
+        }
+    }
+}
