@@ -85,8 +85,8 @@ impl Download<'_> {
                 match store.slot(&sha256, None, self.limit(), &self.waiting(&moved))? {
                     Slot::Vacant(partial) => {
                         self.refuse_offline()?;
-                        let fetched = self.inner.fetcher.fill(self.job(&sources), partial, self.progress())?;
-                        return Ok(fetched.memo.fingerprint.size);
+                        let fetched = self.inner.fetcher.fill(self.job(&sources), partial, self.progress());
+                        return Ok(fetched.memo?.fingerprint.size);
                     }
                     Slot::Present => {
                         let mut proofs = Proofs::new(store, self.inner.config.rehash_after.value, OnDamage::Quarantine);

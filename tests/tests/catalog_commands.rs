@@ -323,7 +323,7 @@ fn a_digest_in_the_catalog_is_held_against_what_comes() {
     let (expected, actual) = (digest("expected"), digest("weights"));
     assert_eq!(ended.code, 1);
     let told = format!(
-        "error: `ggml.bin` from {url} has sha256 {actual}, but {expected} is pinned\n\
+        "error: no source of `ggml.bin` of model `ggml` gave its bytes: `ggml.bin` from {url} has sha256 {actual}, but {expected} is pinned\n\
          hint: if the file was meant to change, correct `sha256` in [models.ggml]\n"
     );
     assert!(ended.stderr.ends_with(&told), "{}", ended.stderr);
