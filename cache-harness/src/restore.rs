@@ -36,7 +36,7 @@ pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verif
     let mut missing = Vec::new();
     for item in &layout.items {
         match restoring.state(item)? {
-            State::Right(placed) => restoring.remember(placed),
+            State::Right(right) => restoring.remember(right),
             State::Missing(placing) => missing.push((item, placing)),
             State::LeftAlone => restoring.forget(&item.path),
         }
