@@ -47,7 +47,12 @@ pub(crate) fn fill(
     }
     let recorded = inner.store.entry(&prepared.id)?;
     let was_filled = recorded.as_ref().is_some_and(|entry| entry.filled.is_some());
+    let is_recorded = recorded.is_some();
     let mut entry = recorded.unwrap_or_else(|| new_entry(prepared));
+    if !is_recorded && prepared.pins.files.iter().any(|file| inner.store.blob(&file.sha256).exists()) {
+        // Named from here on, so that no eviction takes the blobs between this look at them and their use.
+        turn.record(&entry)?;
+    }
     (entry.model, entry.provider) = (prepared.name().clone(), prepared.provider.to_string());
 
     let offline = ask.offline.unwrap_or(inner.config.offline.value);
@@ -67,8 +72,8 @@ pub(crate) fn fill(
         turn.record(&entry)?;
     }
     let restored = restore(&turn, &mut entry, &prepared.layout, verify)?;
-    if prepared.pins.bytes().is_none() {
-        // Only now is it known how much came.
+    if !lacking.is_empty() || restored.copied > 0 {
+        // Only now is it known what it all takes: sizes that are not pinned, folders, copies where no link was possible.
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
     }
 

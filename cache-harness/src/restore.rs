@@ -13,13 +13,15 @@ use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
 use crate::model::{FilePath, ModelName};
 use crate::provider::{Item, Layout, Wanted};
-use crate::store::{Content, Entry, Owner, Placed, Store, Survey, Turn};
+use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, Turn};
 
 /// What a restore did.
 #[derive(Debug, Default)]
 pub(crate) struct Restored {
     /// Paths that had been placed before and were not right any more.
     pub(crate) repaired: Vec<PathBuf>,
+    /// Files that take room beside the blobs.
+    pub(crate) copied: usize,
 }
 
 /// Makes `layout` true on disk for the blobs of `entry`, which are all proven, and records it.
@@ -28,10 +30,10 @@ pub(crate) struct Restored {
 ///
 /// [`Error::Foreign`] if something that is not ours stands in the way.
 pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verify: Verify) -> Result<Restored> {
-    let interrupted = entry.placed.iter().any(is_intended);
+    let interrupted = entry.is_interrupted();
+    turn.store().remove_leftovers(turn.id(), entry)?;
     let restored = Restored::default();
     let mut restoring = Restoring { turn, entry, layout, verify, interrupted, neighbours: None, restored };
-    restoring.remove_leftovers()?;
     let mut missing = Vec::new();
     for item in &layout.items {
         match restoring.state(item)? {
@@ -106,7 +108,7 @@ struct Restoring<'a> {
     /// A killed process announced what it did not finish: what is missing was never there.
     interrupted: bool,
     /// The other entries, read only when something unknown stands at a path.
-    neighbours: Option<Survey>,
+    neighbours: Option<Vec<(EntryId, Entry)>>,
     restored: Restored,
 }
 
@@ -135,7 +137,10 @@ impl Restoring<'_> {
             (Wanted::Pointer { target, .. }, Found::Symlink(_))
                 if fs::read_symlink(&item.path).as_ref() == Some(target) =>
             {
-                let owner = self.owner(&item.path, recorded.as_ref())?;
+                let owner = match self.owner(&item.path, recorded.as_ref())? {
+                    Owner::Adopted if recorded.is_none() && self.leads_to_ours(item) => Owner::Ours,
+                    owner => owner,
+                };
                 Ok(State::Right(placed(item, LinkMode::Symlink, owner, None)))
             }
             (Wanted::Bytes { sha256, .. }, Found::File(found)) if self.is_blob(sha256, &found) => {
@@ -178,16 +183,34 @@ impl Restoring<'_> {
             }
         }
         if owner == Owner::Adopted {
-            let (model, path) = (self.entry.model.to_string(), item.path.clone());
-            return Err(Error::Foreign { model, file: file.to_string(), path });
+            return Err(self.foreign(item, file));
         }
-        if recorded.is_some() {
-            self.store().quarantine(&item.path)?;
-            self.note_repair(recorded);
-        } else {
-            self.take_from_neighbour(item, file)?;
+        let others = |placed: &Placed| {
+            matches!(&placed.content,
+            Content::Blob { sha256: theirs, .. } | Content::Pointer { sha256: theirs, .. } if theirs != sha256)
+        };
+        match recorded {
+            // Placed since for another pin: it is in order there, and goes only if nobody uses it.
+            _ if self.neighbour_records(&item.path)?.iter().any(others) => self.take_from_neighbour(item, file)?,
+            // What we place appears whole, so this came from somebody else after we were interrupted.
+            Some(recorded) if recorded.is_intended() => return Err(self.foreign(item, file)),
+            Some(_) => {
+                self.store().quarantine(&item.path)?;
+                self.note_repair(recorded);
+            }
+            None => self.take_from_neighbour(item, file)?,
         }
         Ok(State::Missing(Placing::New))
+    }
+
+    fn foreign(&self, item: &Item, file: &FilePath) -> Error {
+        Error::Foreign { model: self.entry.model.to_string(), file: file.to_string(), path: item.path.clone() }
+    }
+
+    /// Whether a pointer that no record names leads to a link of ours: then the record that named it was lost.
+    fn leads_to_ours(&self, item: &Item) -> bool {
+        let target = item.leads_to().and_then(|target| self.entry.placed_at(target));
+        target.is_some_and(|target| target.owner == Owner::Ours && !target.is_intended())
     }
 
     fn note_repair(&mut self, recorded: Option<&Placed>) {
@@ -196,11 +219,12 @@ impl Restoring<'_> {
         }
     }
 
-    /// Whether `found` is a hard link to the blob, which was proven before.
+    /// Whether `found` is a hard link to the blob, which was proven before. Its ctime says nothing: another
+    /// process may be linking the blob for another entry.
     fn is_blob(&self, sha256: &Sha256Digest, found: &Fingerprint) -> bool {
         let memo = self.entry.memos.get(sha256);
         matches!(fs::look(&self.store().blob(sha256)), Ok(Found::File(blob))
-            if blob == *found && memo.is_some_and(|memo| memo.fingerprint.same_content(&blob)))
+            if blob.same_file(found) && memo.is_some_and(|memo| memo.fingerprint.same_content(&blob)))
     }
 
     /// Whose file stands at `path`: ours if this or another entry recorded it so.
@@ -213,13 +237,13 @@ impl Restoring<'_> {
     }
 
     fn neighbour_records(&mut self, path: &Path) -> Result<Vec<Placed>> {
-        let survey = match self.neighbours.take() {
-            Some(survey) => survey,
-            None => self.turn.store().survey()?,
+        let entries = match self.neighbours.take() {
+            Some(entries) => entries,
+            None => self.store().entries()?,
         };
-        let others = survey.residents.iter().filter(|resident| resident.id != *self.turn.id());
-        let placed = others.filter_map(|other| other.entry.as_ref()?.placed_at(path)).cloned().collect();
-        self.neighbours = Some(survey);
+        let others = entries.iter().filter(|(id, _)| id != self.turn.id());
+        let placed = others.filter_map(|(_, other)| other.placed_at(path)).cloned().collect();
+        self.neighbours = Some(entries);
         Ok(placed)
     }
 
@@ -233,16 +257,14 @@ impl Restoring<'_> {
     /// unless that entry is in use.
     fn take_from_neighbour(&mut self, item: &Item, file: &FilePath) -> Result<()> {
         let store = self.turn.store();
-        let survey = store.survey()?;
-        for other in &survey.residents {
-            let Some(entry) = other.entry.as_ref().filter(|_| other.id != *self.turn.id()) else { continue };
-            let Some(theirs) = entry.placed_at(&item.path) else { continue };
-            if store.take_back_if_free(&other.id, theirs, entry)? {
+        for (id, other) in store.entries()? {
+            let theirs = id != *self.turn.id() && other.placed_at(&item.path).is_some();
+            if theirs && store.take_back_if_free(&id, &item.path)? {
+                self.neighbours = None;
                 return Ok(());
             }
         }
-        let model = self.entry.model.to_string();
-        Err(Error::Foreign { model, file: file.to_string(), path: item.path.clone() })
+        Err(self.foreign(item, file))
     }
 
     fn remember(&mut self, placed: Placed) {
@@ -250,21 +272,18 @@ impl Restoring<'_> {
         self.entry.placed.push(placed);
     }
 
-    /// Records what is about to be placed, and makes the folders for it.
+    /// Records what is about to be placed and the folders to be made for it, then makes those.
     fn announce(&mut self, missing: &[(&Item, Placing)]) -> Result<()> {
         for (item, _) in missing {
             self.remember(placed(item, LinkMode::Copy, Owner::Ours, None));
         }
-        self.turn.record(self.entry)?;
         let parents: HashSet<&Path> = missing.iter().filter_map(|(item, _)| item.path.parent()).collect();
-        let mut made = Vec::new();
-        for parent in parents {
-            made.extend(fs::create_folders(parent)?);
-        }
-        made.retain(|folder| !self.entry.folders.contains(folder));
-        made.sort();
-        self.entry.folders.extend(made);
-        Ok(())
+        self.entry.folders.extend(parents.iter().flat_map(|parent| fs::missing_folders(parent)));
+        // Each folder before those in it, so that they are removed in reverse.
+        self.entry.folders.sort();
+        self.entry.folders.dedup();
+        self.turn.record(self.entry)?;
+        parents.into_iter().try_for_each(|parent| fs::create_folders(parent).map(drop))
     }
 
     /// Places an item; if another process was faster, looks again.
@@ -289,13 +308,10 @@ impl Restoring<'_> {
     }
 
     fn place(&mut self, item: &Item, placing: Placing) -> Result<Placed> {
-        let tag = self.tag();
+        let tag = Store::leftover_tag(self.turn.id());
         match &item.wanted {
             Wanted::Text(text) => {
-                match placing {
-                    Placing::New => fs::write_new(&item.path, text.as_bytes())?,
-                    Placing::Replace => fs::write_durable(&item.path, text.as_bytes())?,
-                }
+                fs::place_text(text.as_bytes(), &tag, &item.path, placing)?;
                 Ok(placed(item, LinkMode::Copy, Owner::Ours, fingerprint_at(&item.path)?))
             }
             Wanted::Pointer { target, sha256, .. } => {
@@ -306,15 +322,12 @@ impl Restoring<'_> {
         }
     }
 
-    /// Our own link changes the ctime of the blob: its memo follows, if nothing else changed.
+    /// Our own link, or the end of one, changes the ctime of the blob: its memo follows, if nothing else changed.
     fn place_bytes(&mut self, item: &Item, sha256: &Sha256Digest, tag: &str, placing: Placing) -> Result<Placed> {
         let blob = self.store().blob(sha256);
         let before = fs::look(&blob)?;
         let source = fs::Source { path: &blob, digest: sha256, tag };
         let mode = fs::place(source, &item.path, self.layout.ladder, placing)?;
-        if mode != LinkMode::Hardlink {
-            return Ok(placed(item, mode, Owner::Ours, fingerprint_at(&item.path)?));
-        }
         if let (Found::File(before), Found::File(after)) = (before, fs::look(&blob)?)
             && let Some(memo) = self.entry.memos.get_mut(sha256)
             && memo.fingerprint == before
@@ -322,30 +335,12 @@ impl Restoring<'_> {
         {
             memo.fingerprint = after;
         }
-        Ok(placed(item, mode, Owner::Ours, None))
-    }
-
-    /// Removes the temporary files that a killed process left while it placed this entry.
-    fn remove_leftovers(&self) -> Result<()> {
-        let tag = self.tag();
-        let interrupted = self.entry.placed.iter().filter(|placed| is_intended(placed));
-        let folders: HashSet<&Path> = interrupted.filter_map(|placed| placed.path.parent()).collect();
-        for path in folders.into_iter().map(fs::list).collect::<Result<Vec<_>>>()?.into_iter().flatten() {
-            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(tag.as_bytes())) {
-                fs::remove_file(&path)?;
-            }
+        if mode == LinkMode::Hardlink {
+            return Ok(placed(item, mode, Owner::Ours, None));
         }
-        Ok(())
+        self.restored.copied += 1;
+        Ok(placed(item, mode, Owner::Ours, fingerprint_at(&item.path)?))
     }
-
-    fn tag(&self) -> String {
-        format!(".cache-harness-{}-", self.turn.id().short())
-    }
-}
-
-/// Whether a record is of bytes that were announced, but not recorded as placed.
-fn is_intended(placed: &Placed) -> bool {
-    placed.proof.is_none() && matches!(&placed.content, Content::Blob { mode, .. } if *mode != LinkMode::Hardlink)
 }
 
 fn fingerprint_at(path: &Path) -> Result<Option<Fingerprint>> {
