@@ -7,14 +7,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::ask::{Ask, Place};
-use crate::cache::{Account, CachedModelParts, Inner, Prepared};
+use crate::cache::{Account, CachedModelParts, Inner};
+use crate::cached_model::CachedFile;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::event::Outcome;
 use crate::fetch::{Job, Source};
-use crate::fs;
+use crate::fs::{self, LinkMode};
 use crate::lock::Waiting;
 use crate::model::FilePath;
+use crate::prepared::Prepared;
 use crate::provider::{Layout, WRITABLE};
 use crate::provider_kind::ProviderKind;
 use crate::restore::place_unrecorded;
@@ -36,9 +38,9 @@ pub(crate) fn provide(
     place_unrecorded(prepared.name(), &layout, fetch)?;
     let outcome = if account.fetched_bytes > 0 { Outcome::Miss } else { Outcome::Hit };
     let bytes = prepared.pins.bytes().unwrap_or(account.fetched_bytes);
-    let link_modes = Vec::new();
-    let layout = Some(layout);
-    Ok(CachedModelParts { prepared, layout, link_modes, outcome, bytes, fill_seconds: 0.0, lease: None, private })
+    let files = CachedFile::all(&prepared.pins, &layout, std::iter::repeat(LinkMode::Copy));
+    let (folder, fill_seconds) = (layout.folder, 0.0);
+    Ok(CachedModelParts { prepared, folder, files, outcome, bytes, fill_seconds, lease: None, private })
 }
 
 fn layout(inner: &Inner, ask: &Ask<'_>, prepared: &Prepared) -> Result<(Layout, Option<tempfile::TempDir>)> {
@@ -85,9 +87,9 @@ fn fetch(
     let model = prepared.name().as_str();
     let job = Job { model, file, sources: &sources, patience: inner.config.patience.value };
     if let Slot::Vacant(partial) = store.slot(digest, size, inner.config.max_size.value.0, &Waiting::BRIEF)? {
-        let fetched = inner.fetcher.fill(job, partial, &inner.progress)?;
-        account.fetched_bytes += fetched.memo.fingerprint.size;
+        let fetched = inner.fetcher.fill(job, partial, &inner.progress);
         account.retries += fetched.retries;
+        account.fetched_bytes += fetched.memo?.fingerprint.size;
     }
     Ok(store.blob(digest))
 }

@@ -1,13 +1,12 @@
 //! The cache as a whole: resolve, lease or fill, verify, restore, and one event for each request.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Instant;
 
 use crate::ask::{Ask, Fallback, OnMissing, Place};
 use crate::cached_model::{CachedFile, CachedModel, Held};
-use crate::catalog::{Catalog, Declared};
+use crate::catalog::Catalog;
 use crate::config::{Config, Overrides, Verify, WhenUnusable};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -15,14 +14,13 @@ use crate::event::{self, Event, Log, Outcome, Recorded, Request, Via};
 use crate::fetch::Fetcher;
 use crate::fs::LinkMode;
 use crate::model::ModelName;
-use crate::pins::{self, LockFile, Pins};
+use crate::pins::LockFile;
+use crate::prepared::Prepared;
 use crate::progress::{Progress, Step};
-use crate::proof::Proof;
-use crate::provider::{Layout, Root, Subject, WRITABLE};
-use crate::provider_kind::ProviderKind;
+use crate::provider::{Layout, WRITABLE};
 use crate::run::RunId;
 use crate::store::retention::RetentionPolicy;
-use crate::store::{Budget, EntryId, Evicted, Lease, Store};
+use crate::store::{Budget, Evicted, Lease, Store};
 use crate::{bypass, fill, fs, notice, restore, time};
 
 /// The cache that a project's catalog describes. Cheap to clone; usable from any thread, in or out of a runtime.
@@ -50,22 +48,7 @@ pub(crate) struct Inner {
     pub(crate) fetcher: Fetcher,
     pub(crate) progress: Progress,
     log: Log,
-    prepared: Mutex<HashMap<Key, Arc<Prepared>>>,
-}
-
-type Key = (String, Option<ProviderKind>, Place);
-
-/// A model with everything that can be known of it without looking at the disk.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) declared: Declared,
-    pub(crate) pins: Pins,
-    pub(crate) id: EntryId,
-    pub(crate) provider: ProviderKind,
-    pub(crate) root: Root,
-    /// Where it goes; empty for places that are made anew for each request.
-    pub(crate) layout: Layout,
-    proof: Mutex<Option<Arc<Proof>>>,
+    pub(crate) prepared: Mutex<Vec<Arc<Prepared>>>,
 }
 
 /// How a model came into the store.
@@ -77,21 +60,6 @@ pub(crate) struct Account {
     pub(crate) repairs: Vec<String>,
     pub(crate) reason: Option<String>,
     pub(crate) bypass: bool,
-}
-
-impl Prepared {
-    pub(crate) fn name(&self) -> &ModelName {
-        &self.declared.name
-    }
-
-    pub(crate) fn subject(&self) -> Subject<'_> {
-        let revision = match &self.declared.source {
-            crate::catalog::Source::Hub { revision, .. } => revision,
-            _ => "main",
-        };
-        let hub_id = self.declared.hub_id.as_deref();
-        Subject { name: self.name(), hub_id, revision, pins: &self.pins }
-    }
 }
 
 impl Cache {
@@ -212,38 +180,18 @@ impl Cache {
     }
 
     fn hand_over(&self, ask: &Ask<'_>, parts: CachedModelParts, fetched_bytes: u64) -> CachedModel {
-        let CachedModelParts { prepared, layout, link_modes, outcome, bytes, lease, private, .. } = parts;
-        let layout = layout.as_ref().unwrap_or(&prepared.layout);
-        let file = |(((name, path), pinned), mode): (((&_, &PathBuf), &pins::PinnedFile), LinkMode)| CachedFile {
-            name: Clone::clone(name),
-            path: path.clone(),
-            sha256: pinned.sha256,
-            link_mode: mode,
-        };
-        let modes = link_modes.iter().copied().chain(std::iter::repeat(LinkMode::Copy));
-        let places = layout.files.iter().map(|(name, path)| (name, path));
+        let CachedModelParts { prepared, folder, files, outcome, bytes, lease, private, .. } = parts;
         let fallback_for = (outcome == Outcome::Fallback).then(|| ask.name.parse().ok()).flatten();
-        CachedModel {
-            name: prepared.name().clone(),
-            provider: prepared.provider,
-            folder: layout.folder.clone(),
-            files: places.zip(&prepared.pins.files).zip(modes).map(file).collect(),
-            outcome,
-            fallback_for,
-            bytes,
-            fetched_bytes,
-            variables: prepared.root.variables.clone(),
-            held: Held { lease, private, cache: Arc::clone(&self.inner) },
-        }
+        let held = Held { lease, private, cache: Arc::clone(&self.inner) };
+        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, _held: held }
     }
 }
 
 /// A request that was met, before it is handed over.
 pub(crate) struct CachedModelParts {
     pub(crate) prepared: Arc<Prepared>,
-    /// Where it stands, if that is not where `prepared` says.
-    pub(crate) layout: Option<Layout>,
-    pub(crate) link_modes: Vec<LinkMode>,
+    pub(crate) folder: PathBuf,
+    pub(crate) files: Arc<[CachedFile]>,
     pub(crate) outcome: Outcome,
     pub(crate) bytes: u64,
     pub(crate) fill_seconds: f64,
@@ -273,7 +221,7 @@ impl Inner {
         prepared: &Arc<Prepared>,
         account: &mut Account,
     ) -> Result<CachedModelParts> {
-        let lease = self.store.lease(&prepared.id)?;
+        let lease = self.store.lease(&prepared.entry_files)?;
         let verify = ask.verify.unwrap_or(self.config.verify.value);
         let hit = match verify {
             Verify::Memo => self.proven(prepared)?,
@@ -285,8 +233,8 @@ impl Inner {
         };
         let mut parts = CachedModelParts {
             prepared: Arc::clone(prepared),
-            layout: None,
-            link_modes: proof.link_modes.clone(),
+            folder: prepared.layout.folder.clone(),
+            files: Arc::clone(&proof.files),
             outcome,
             bytes: proof.bytes,
             fill_seconds: proof.fill_seconds,
@@ -307,51 +255,9 @@ impl Inner {
         };
         let layout = Layout::plain(folder, prepared.subject(), WRITABLE);
         restore::place_unrecorded(prepared.name(), &layout, |_, digest| Ok(self.store.blob(digest)))?;
-        parts.layout = Some(layout);
+        parts.files = CachedFile::all(&prepared.pins, &layout, std::iter::repeat(LinkMode::Copy));
+        parts.folder = layout.folder;
         Ok(parts)
-    }
-
-    /// The proof that the model is in place and unchanged; `None` if something is to be done.
-    pub(crate) fn proven(&self, prepared: &Prepared) -> Result<Option<Arc<Proof>>> {
-        let Some(record) = self.store.record_fingerprint(&prepared.id)? else { return Ok(None) };
-        let known = prepared.proof.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let proof = if let Some(known) = known.filter(|known| known.record == record) {
-            known
-        } else {
-            let Some(entry) = self.store.entry(&prepared.id)? else { return Ok(None) };
-            let memo_age = self.config.rehash_after.value;
-            let proof = Proof::of(&self.store, &entry, record, &prepared.layout, memo_age);
-            let Some(proof) = proof.map(Arc::new) else { return Ok(None) };
-            *prepared.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&proof));
-            proof
-        };
-        Ok(proof.holds()?.then_some(proof))
-    }
-
-    /// Everything about a model that the catalog and the lock file say; worked out once per process.
-    pub(crate) fn prepared(&self, ask: &Ask<'_>) -> Result<Arc<Prepared>> {
-        let key = (ask.name.to_owned(), ask.provider, ask.place.clone());
-        let known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let declared = self.catalog.get(ask.name)?.clone();
-        let pins = pins::resolve(&declared, &self.lock)?;
-        let provider = ask.provider.unwrap_or(declared.provider);
-        let hub_id = declared.hub_id.as_deref().filter(|_| provider == ProviderKind::Huggingface);
-        let id = pins.entry_id(hub_id);
-        let root = Root::of(provider, &self.config, &self.environment)?;
-        let empty = Layout { folder: PathBuf::new(), items: Vec::new(), files: Vec::new(), ladder: WRITABLE };
-        let mut prepared = Prepared { declared, pins, id, provider, root, layout: empty, proof: Mutex::default() };
-        if matches!(ask.place, Place::Provider | Place::ProviderCopy) {
-            prepared.layout = Layout::of(provider, &prepared.root.path, prepared.subject())?;
-        }
-        if ask.place == Place::ProviderCopy {
-            prepared.layout.ladder = WRITABLE;
-        }
-        let prepared = Arc::new(prepared);
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&prepared));
-        Ok(prepared)
     }
 
     /// The model that may stand in after this error.

@@ -8,6 +8,9 @@ use crate::cache::Inner;
 use crate::event::Outcome;
 use crate::fs::LinkMode;
 use crate::model::{FilePath, ModelName};
+use crate::pins::{PinnedFile, Pins};
+use crate::prepared::Prepared;
+use crate::provider::Layout;
 use crate::provider_kind::ProviderKind;
 use crate::store::Lease;
 
@@ -25,16 +28,14 @@ use crate::store::Lease;
 /// ```
 #[must_use = "the model may be evicted once this is dropped"]
 pub struct CachedModel {
-    pub(crate) name: ModelName,
-    pub(crate) provider: ProviderKind,
+    pub(crate) prepared: Arc<Prepared>,
     pub(crate) folder: PathBuf,
-    pub(crate) files: Vec<CachedFile>,
+    pub(crate) files: Arc<[CachedFile]>,
     pub(crate) outcome: Outcome,
     pub(crate) fallback_for: Option<ModelName>,
     pub(crate) bytes: u64,
     pub(crate) fetched_bytes: u64,
-    pub(crate) variables: Vec<(&'static str, PathBuf)>,
-    pub(crate) held: Held,
+    pub(crate) _held: Held,
 }
 
 /// One file of a model in place.
@@ -49,6 +50,20 @@ pub struct CachedFile {
     pub sha256: crate::Sha256Digest,
     /// How it came to its place.
     pub link_mode: LinkMode,
+}
+
+impl CachedFile {
+    /// The files of a layout, with the link mode of each.
+    pub(crate) fn all(pins: &Pins, layout: &Layout, modes: impl IntoIterator<Item = LinkMode>) -> Arc<[Self]> {
+        let files = layout.files.iter().zip(&pins.files).zip(modes);
+        let file = |((place, pinned), link_mode): ((&(FilePath, PathBuf), &PinnedFile), LinkMode)| Self {
+            name: place.0.clone(),
+            path: place.1.clone(),
+            sha256: pinned.sha256,
+            link_mode,
+        };
+        files.map(file).collect()
+    }
 }
 
 /// What ends with the model: first the lease, then what the lease kept too long.
@@ -71,7 +86,7 @@ impl CachedModel {
     /// The model's name in the catalog: the fallback's if that stood in.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.name.as_str()
+        self.prepared.name().as_str()
     }
 
     /// The model that was asked for, if this one stands in for it.
@@ -83,7 +98,7 @@ impl CachedModel {
     /// The layout that the model was restored into.
     #[must_use]
     pub fn provider(&self) -> ProviderKind {
-        self.provider
+        self.prepared.provider
     }
 
     /// The folder that holds the model's files.
@@ -126,7 +141,7 @@ impl CachedModel {
     ///
     /// The environment of this process is never changed: other threads may be reading it.
     pub fn envs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.variables.iter().map(|(name, value)| (*name, value.as_path()))
+        self.prepared.root.variables.iter().map(|(name, value)| (*name, value.as_path()))
     }
 }
 
@@ -134,7 +149,7 @@ impl fmt::Debug for CachedModel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("CachedModel")
-            .field("name", &self.name)
+            .field("name", &self.name())
             .field("path", &self.folder)
             .field("outcome", &self.outcome)
             .finish_non_exhaustive()

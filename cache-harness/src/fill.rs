@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::ask::Ask;
-use crate::cache::{Account, Inner, Prepared};
+use crate::cache::{Account, Inner};
 use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::event::Outcome;
 use crate::fetch::{Job, Source};
 use crate::fs::{self, Found, LinkMode};
 use crate::lock::Waiting;
+use crate::prepared::Prepared;
 use crate::progress::Step;
 use crate::proof::Proof;
 use crate::provider::Wanted;
@@ -27,6 +28,14 @@ const FETCHES: usize = 4;
 struct Lacking<'a> {
     file: &'a crate::pins::PinnedFile,
     damage: Option<Sha256Digest>,
+    /// Whether the right bytes had been there.
+    was_here: bool,
+}
+
+impl Lacking<'_> {
+    fn is_repair(&self) -> bool {
+        self.was_here || self.damage.is_some()
+    }
 }
 
 /// Fills, verifies and restores the entry of `prepared`, which the caller has leased.
@@ -46,7 +55,6 @@ pub(crate) fn fill(
         return Ok((Outcome::Hit, proof));
     }
     let recorded = inner.store.entry(&prepared.id)?;
-    let was_filled = recorded.as_ref().is_some_and(|entry| entry.filled.is_some());
     let is_recorded = recorded.is_some();
     let mut entry = recorded.unwrap_or_else(|| new_entry(prepared));
     if !is_recorded && prepared.pins.files.iter().any(|file| inner.store.blob(&file.sha256).exists()) {
@@ -67,7 +75,8 @@ pub(crate) fn fill(
                 ByteSize(reserved.excess)
             ));
         }
-        account.reason = Some(if was_filled { "lost or damaged" } else { "not in the cache" }.to_owned());
+        let repair = lacking.iter().any(Lacking::is_repair);
+        account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
         fetch(inner, prepared, &lacking, &mut entry, account)?;
         turn.record(&entry)?;
     }
@@ -77,7 +86,7 @@ pub(crate) fn fill(
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
     }
 
-    let damaged = lacking.iter().filter(|lacking| was_filled || lacking.damage.is_some());
+    let damaged = lacking.iter().filter(|lacking| lacking.is_repair());
     account.repairs.extend(damaged.map(|lacking| lacking.file.path.to_string()));
     account.repairs.extend(restored.repaired.iter().map(|path| path.display().to_string()));
     let outcome = match (account.repairs.is_empty(), lacking.is_empty()) {
@@ -139,8 +148,8 @@ fn check<'a>(
             Checked::Missing => None,
             Checked::Damaged(actual) => actual,
         };
-        entry.memos.remove(&file.sha256);
-        lacking.push(Lacking { file, damage });
+        let was_here = entry.memos.remove(&file.sha256).is_some();
+        lacking.push(Lacking { file, damage, was_here });
     }
     Ok(lacking)
 }
@@ -199,10 +208,11 @@ fn fetch(
     let work = || {
         let mut fetched = Vec::new();
         while let Some(lacking) = next() {
-            fetched.push((lacking.file.sha256, fetch_file(inner, prepared, lacking.file)));
-            if fetched.last().is_some_and(|(_, result)| result.is_err()) {
+            let came = fetch_file(inner, prepared, lacking.file);
+            if came.memo.is_err() {
                 while next().is_some() {}
             }
+            fetched.push((lacking.file.sha256, came));
         }
         fetched
     };
@@ -216,13 +226,11 @@ fn fetch(
         }
     });
     let mut failed = None;
-    for (digest, result) in results {
-        match result {
-            Ok(came) => {
-                remember(entry, &digest, came.memo);
-                account.retries += came.retries;
-                account.fetched_bytes += came.bytes;
-            }
+    for (digest, came) in results {
+        account.retries += came.retries;
+        account.fetched_bytes += came.bytes;
+        match came.memo {
+            Ok(memo) => remember(entry, &digest, memo),
             Err(error) => failed = failed.or(Some(error)),
         }
     }
@@ -242,12 +250,35 @@ fn fetch(
 }
 
 struct Came {
-    memo: Memo,
+    memo: Result<Memo>,
+    /// Fetched by this process.
     bytes: u64,
     retries: u32,
 }
 
-fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Result<Came> {
+fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Came {
+    let (mut bytes, mut retries) = (0, 0);
+    let memo = fill_slot(inner, prepared, file, &mut retries).inspect(|(memo, came)| {
+        if *came == Origin::Fetched {
+            bytes = memo.fingerprint.size;
+        }
+    });
+    Came { memo: memo.map(|(memo, _)| memo), bytes, retries }
+}
+
+/// Who put a blob there.
+#[derive(PartialEq, Eq)]
+enum Origin {
+    Fetched,
+    Found,
+}
+
+fn fill_slot(
+    inner: &Inner,
+    prepared: &Prepared,
+    file: &crate::pins::PinnedFile,
+    retries: &mut u32,
+) -> Result<(Memo, Origin)> {
     let sources = Source::of(&prepared.declared, &prepared.pins, file, &inner.config);
     let patience = inner.config.patience.value;
     let job = Job { model: prepared.name().as_str(), file: &file.path, sources: &sources, patience };
@@ -256,15 +287,15 @@ fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile
         let slot = waiting(inner, prepared, |waiting| inner.store.slot(&file.sha256, file.size, limit, waiting))?;
         match slot {
             Slot::Vacant(partial) => {
-                let fetched = inner.fetcher.fill(job, partial, &inner.progress)?;
-                let bytes = fetched.memo.fingerprint.size;
-                return Ok(Came { memo: fetched.memo, bytes, retries: fetched.retries });
+                let fetched = inner.fetcher.fill(job, partial, &inner.progress);
+                *retries += fetched.retries;
+                return Ok((fetched.memo?, Origin::Fetched));
             }
             // Another entry's process filled it meanwhile.
             Slot::Present => {
                 let mut proofs = Proofs::new(&inner.store, inner.config.rehash_after.value, OnDamage::Quarantine);
                 if let Checked::Proven(memo) = proofs.check(&file.sha256, None)? {
-                    return Ok(Came { memo, bytes: 0, retries: 0 });
+                    return Ok((memo, Origin::Found));
                 }
             }
         }
@@ -277,7 +308,9 @@ fn proof(inner: &Inner, prepared: &Prepared, entry: &Entry) -> Result<Arc<Proof>
         dir: inner.store.dir().to_owned(),
         reason: "the record of a model that was just placed cannot be read back".to_owned(),
     };
-    let record = inner.store.record_fingerprint(&prepared.id)?.ok_or_else(unfinished)?;
+    let record = Store::record_fingerprint(&prepared.entry_files)?.ok_or_else(unfinished)?;
     let memo_age = inner.config.rehash_after.value;
-    Proof::of(&inner.store, entry, record, &prepared.layout, memo_age).map(Arc::new).ok_or_else(unfinished)
+    Proof::of(&inner.store, entry, record, &prepared.pins, &prepared.layout, memo_age)
+        .map(Arc::new)
+        .ok_or_else(unfinished)
 }

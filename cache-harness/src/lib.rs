@@ -1,4 +1,45 @@
-//! Verified ML models for tests.
+//! Verified ML models for tests, from one shared cache.
+//!
+//! A test says what it needs; before its body runs, the model is on disk where its consumer looks, every byte
+//! checked against a pinned SHA-256, and protected from eviction until the test lets go. The first run downloads
+//! once, however many threads and processes ask; later runs open no socket.
+//!
+//! ```text
+//! use cache_harness::{CachedModel, cached_model};
+//!
+//! #[cached_model("whisper-tiny")]
+//! #[test]
+//! fn knows_its_vocabulary(model: CachedModel) -> Result<(), Box<dyn std::error::Error>> {
+//!     let config = std::fs::read_to_string(model.path().join("config.json"))?;
+//!     assert!(config.contains("vocab_size"));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The nouns
+//! - The *catalog* `cache-harness.toml` declares models; the *lock file* beside it holds their *pins*: for each file
+//!   size and digest. Both are checked when the test is compiled.
+//! - The *store* holds *blobs* named by their digest, and an *entry* for each pinned model. A *lease* keeps an entry
+//!   from eviction while a process uses it.
+//! - A *provider* is a consumer's layout: [`ProviderKind`]. To *restore* a model is to link its blobs into it.
+//! - A *run* is one test session; its *report* ([`Report`]) says what the cache was worth.
+//!
+//! # Outside of tests
+//! [`Cache`] does the same for programs, and the binary `cache-harness` (feature `cli`) for shells.
+//!
+//! # Layers
+//! Imports go down only: `units digest time environment` ← `error` ← `fs lock` ← `config catalog pins
+//! event store` ← `fetch provider` ← `restore` ← `proof fill bypass cache` ← `report` ← `warm` ← `harness` ← `cli`.
+//! The store knows nothing of HTTP; of the store, fetching knows only a partial; the report knows only events.
+//!
+//! # Features
+//! | feature | brings |
+//! |---|---|
+//! | (default) | the macro, the cache, HTTPS by rustls and ring |
+//! | `cli` | the binary `cache-harness` |
+//! | `testkit` | [`testkit`](crate#features): a loopback server that limits, logs and fails on request |
+//! | `portable-digest` | SHA-256 by the `sha2` crate, for targets that ring does not reach; slow without optimisation |
+
 mod address;
 mod ask;
 mod bypass;
@@ -22,6 +63,7 @@ mod lock;
 mod model;
 mod notice;
 mod pins;
+mod prepared;
 mod progress;
 mod proof;
 mod provider;

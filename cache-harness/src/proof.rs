@@ -2,10 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cached_model::CachedFile;
 use crate::error::Result;
 use crate::fs::{self, Fingerprint, Found, LinkMode};
+use crate::pins::Pins;
 use crate::provider::{Layout, Wanted};
 use crate::store::{Content, Entry, Memo, Placed, Store};
 use crate::time;
@@ -22,8 +25,8 @@ pub(crate) struct Proof {
     pub(crate) bytes: u64,
     /// What the fetch that filled the entry took, in seconds.
     pub(crate) fill_seconds: f64,
-    /// How each file came to its place, in the order of the layout's files.
-    pub(crate) link_modes: Vec<LinkMode>,
+    /// The model's files as they are handed over.
+    pub(crate) files: Arc<[CachedFile]>,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,7 @@ impl Proof {
         store: &Store,
         entry: &Entry,
         record: Fingerprint,
+        pins: &Pins,
         layout: &Layout,
         memo_age: Duration,
     ) -> Option<Self> {
@@ -85,9 +89,9 @@ impl Proof {
             }
         }
         let link_modes = layout.files.iter().map(|(_, path)| modes.get(path.as_path()).copied());
-        let link_modes = link_modes.collect::<Option<_>>()?;
+        let files = CachedFile::all(pins, layout, link_modes.collect::<Option<Vec<_>>>()?);
         let fill_seconds = entry.filled.map_or(0.0, |filled| filled.seconds);
-        Some(Self { record, checks, expires, bytes, fill_seconds, link_modes })
+        Some(Self { record, checks, expires, bytes, fill_seconds, files })
     }
 
     /// Whether everything still has the fingerprint that was recorded when it was verified.

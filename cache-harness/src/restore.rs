@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
 use crate::model::{FilePath, ModelName};
 use crate::provider::{Item, Layout, Wanted};
-use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, Turn};
+use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, TakenBack, Turn};
 
 /// What a restore did.
 #[derive(Debug, Default)]
@@ -182,25 +182,40 @@ impl Restoring<'_> {
                 return Ok(State::Right(placed(item, LinkMode::Copy, owner, Some(leads_to))));
             }
         }
-        if owner == Owner::Adopted {
+        self.make_way(item, file, recorded)?;
+        Ok(State::Missing(Placing::New))
+    }
+
+    /// Removes other content from an item's path if cache-harness put something there before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Foreign`] if it did not, [`Error::InUse`] if it did so for an entry that is in use, for example
+    /// another pin of the same name.
+    fn make_way(&mut self, item: &Item, file: &FilePath, recorded: Option<&Placed>) -> Result<()> {
+        let others = self.neighbour_records(&item.path)?;
+        for (id, theirs) in others.iter().filter(|(_, theirs)| theirs.owner == Owner::Ours) {
+            match self.store().take_back_if_free(id, &theirs.path)? {
+                TakenBack::Removed => {
+                    self.neighbours = None;
+                    return Ok(());
+                }
+                TakenBack::Changed => {}
+                TakenBack::Leased(other) => {
+                    let (model, path) = (self.entry.model.to_string(), item.path.clone());
+                    return Err(Error::InUse { model, path, other });
+                }
+            }
+        }
+        // What we place appears whole. Other bytes where it was only announced came from somebody else, after
+        // we were interrupted.
+        let is_ours = |placed: &Placed| placed.owner == Owner::Ours && !placed.is_intended();
+        if !recorded.is_some_and(is_ours) && !others.iter().any(|(_, theirs)| is_ours(theirs)) {
             return Err(self.foreign(item, file));
         }
-        let others = |placed: &Placed| {
-            matches!(&placed.content,
-            Content::Blob { sha256: theirs, .. } | Content::Pointer { sha256: theirs, .. } if theirs != sha256)
-        };
-        match recorded {
-            // Placed since for another pin: it is in order there, and goes only if nobody uses it.
-            _ if self.neighbour_records(&item.path)?.iter().any(others) => self.take_from_neighbour(item, file)?,
-            // What we place appears whole, so this came from somebody else after we were interrupted.
-            Some(recorded) if recorded.is_intended() => return Err(self.foreign(item, file)),
-            Some(_) => {
-                self.store().quarantine(&item.path)?;
-                self.note_repair(recorded);
-            }
-            None => self.take_from_neighbour(item, file)?,
-        }
-        Ok(State::Missing(Placing::New))
+        self.store().quarantine(&item.path)?;
+        self.note_repair(recorded);
+        Ok(())
     }
 
     fn foreign(&self, item: &Item, file: &FilePath) -> Error {
@@ -232,39 +247,26 @@ impl Restoring<'_> {
         if let Some(recorded) = recorded {
             return Ok(recorded.owner);
         }
-        let ours = self.neighbour_records(path)?.iter().any(|placed| placed.owner == Owner::Ours);
+        let ours = self.neighbour_records(path)?.iter().any(|(_, placed)| placed.owner == Owner::Ours);
         Ok(if ours { Owner::Ours } else { Owner::Adopted })
     }
 
-    fn neighbour_records(&mut self, path: &Path) -> Result<Vec<Placed>> {
+    /// What other entries recorded for a path.
+    fn neighbour_records(&mut self, path: &Path) -> Result<Vec<(EntryId, Placed)>> {
         let entries = match self.neighbours.take() {
             Some(entries) => entries,
             None => self.store().entries()?,
         };
         let others = entries.iter().filter(|(id, _)| id != self.turn.id());
-        let placed = others.filter_map(|(_, other)| other.placed_at(path)).cloned().collect();
+        let placed = others.filter_map(|(id, other)| Some((*id, other.placed_at(path)?.clone()))).collect();
         self.neighbours = Some(entries);
         Ok(placed)
     }
 
     fn is_text_of_ours(&mut self, path: &Path, says: &str) -> bool {
         let neighbours = self.neighbour_records(path).unwrap_or_default();
-        let own = self.entry.placed_at(path).cloned();
-        neighbours.iter().chain(&own).any(|placed| matches!(&placed.content, Content::Text(text) if text == says))
-    }
-
-    /// The path was placed for another entry, for example an older pin of the same name: it makes room
-    /// unless that entry is in use.
-    fn take_from_neighbour(&mut self, item: &Item, file: &FilePath) -> Result<()> {
-        let store = self.turn.store();
-        for (id, other) in store.entries()? {
-            let theirs = id != *self.turn.id() && other.placed_at(&item.path).is_some();
-            if theirs && store.take_back_if_free(&id, &item.path)? {
-                self.neighbours = None;
-                return Ok(());
-            }
-        }
-        Err(self.foreign(item, file))
+        let records = neighbours.iter().map(|(_, placed)| placed).chain(self.entry.placed_at(path));
+        records.into_iter().any(|placed| matches!(&placed.content, Content::Text(text) if text == says))
     }
 
     fn remember(&mut self, placed: Placed) {

@@ -10,6 +10,7 @@ use std::fmt::{self, Write as _};
 use std::process;
 
 use crate::digest::Sha256Digest;
+use crate::environment;
 
 /// The name of a run: always one safe path component of at most 100 ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +21,7 @@ const MAX_LENGTH: usize = 100;
 impl RunId {
     /// The run of this process; `variable` looks up the environment. An empty variable counts as unset.
     pub(crate) fn current(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        ["CACHE_HARNESS_RUN", "NEXTEST_RUN_ID"]
+        [environment::RUN, environment::NEXTEST_RUN_ID]
             .into_iter()
             .filter_map(variable)
             .find(|value| !value.is_empty())

@@ -96,7 +96,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         .map_err(|_| format!("`{text}` is no duration; write for example \"7d\", \"12h\" or \"never\""))
 }
 
-/// Seconds with the digits that matter to a person: `0.4 ms`, `38 ms`, `1.3 s`, `2 min 5 s`.
+/// Seconds with the digits that matter to a person: `0.4 ms`, `38 ms`, `1.3 s`, `2 min 5 s`, `7 days`.
 pub(crate) fn show_seconds(seconds: f64) -> String {
     match seconds {
         s if s < 0.0 => format!("-{}", show_seconds(-s)),
@@ -107,7 +107,8 @@ pub(crate) fn show_seconds(seconds: f64) -> String {
             let whole = Duration::from_secs_f64(s.min(1e9)).as_secs();
             match (whole / 3600, whole / 60 % 60, whole % 60) {
                 (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-                (hours, minutes, _) => format!("{hours} h {minutes} min"),
+                (hours @ ..48, minutes, _) => format!("{hours} h {minutes} min"),
+                (hours, _, _) => format!("{} days", hours / 24),
             }
         }
     }

@@ -72,9 +72,9 @@ pub(crate) fn warm(cache: &Cache, names: &[String], jobs: usize) -> Vec<(String,
     });
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(index, _, _)| *index);
-    let ids = results.iter().filter_map(|(_, _, result)| result.as_ref().ok()?.held.lease.as_ref());
+    let ids = results.iter().filter_map(|(_, _, result)| Some(result.as_ref().ok()?.prepared.id));
     // Where the state folder cannot be written, the models are warm all the same.
-    let _ = Memory::add(&cache.config().state_dir, &ids.map(|lease| *lease.id()).collect::<Vec<_>>());
+    let _ = Memory::add(&cache.config().state_dir, &ids.collect::<Vec<_>>());
     results.into_iter().map(|(_, name, result)| (name, result)).collect()
 }
 

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::ask::Ask;
-use crate::cache::{Cache, Prepared};
+use crate::cache::Cache;
 use crate::error::Result;
 use crate::event::Via;
 use crate::fs::{self, LinkMode};
+use crate::prepared::Prepared;
 use crate::store::retention::Use;
 use crate::store::{Checked, Content, Entry, OnDamage, Proofs, Resident, Survey};
 use crate::time;

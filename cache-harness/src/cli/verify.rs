@@ -8,14 +8,15 @@ use serde::Serialize;
 
 use super::{Context, Verdict};
 use crate::ask::Ask;
-use crate::cache::{Cache, Prepared};
+use crate::cache::Cache;
 use crate::config::Verify as Depth;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::event::Via;
 use crate::fs::{self, LinkMode};
 use crate::lock::Waiting;
-use crate::store::{Checked, Content, OnDamage, Proofs};
+use crate::prepared::Prepared;
+use crate::store::{Checked, Content, OnDamage, Proofs, Store};
 use crate::units::{ByteSize, show_seconds};
 
 #[derive(Debug, clap::Args)]
@@ -102,12 +103,12 @@ impl Document {
     /// Hashes a model's blobs, and the files in layouts that are no links to them. What is right is remembered.
     fn verify(&mut self, cache: &Cache, prepared: &Prepared) -> Result<()> {
         let store = &cache.inner.store;
-        if store.record_fingerprint(&prepared.id)?.is_none() {
+        if Store::record_fingerprint(&prepared.entry_files)?.is_none() {
             return Ok(());
         }
-        let _lease = store.lease(&prepared.id)?;
+        let _lease = store.lease(&prepared.entry_files)?;
         let turn = store.turn(&prepared.id, &Waiting::BRIEF)?;
-        let Some(mut entry) = store.entry(&prepared.id)?.filter(|entry| entry.filled.is_some()) else { return Ok(()) };
+        let Some(mut entry) = store.entry(&prepared.id)?.filter(|entry| !entry.memos.is_empty()) else { return Ok(()) };
         let name = prepared.name().to_string();
         let mut proofs = Proofs::new(store, Duration::ZERO, OnDamage::Leave);
         let digests: BTreeSet<_> = entry.files.iter().map(|file| file.sha256).collect();

@@ -62,10 +62,12 @@ pub(crate) struct Job<'a> {
     pub(crate) patience: Duration,
 }
 
-/// A fetch that ended in the pinned bytes.
-#[derive(Debug, Clone, Copy)]
+/// How a fetch ended.
+#[derive(Debug)]
 pub(crate) struct Fetched {
-    pub(crate) memo: Memo,
+    /// The pinned bytes are published, or no source had them.
+    pub(crate) memo: Result<Memo>,
+    /// How often an exchange was tried again.
     pub(crate) retries: u32,
 }
 
@@ -78,13 +80,16 @@ pub(crate) struct Fetcher {
 impl Fetcher {
     /// Fills and publishes the partial from the first of the job's sources that has the bytes.
     ///
-    /// # Errors
-    ///
-    /// What the source failed with, or [`Error::SourcesFailed`] if there are several.
-    pub(crate) fn fill(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Result<Fetched> {
+    /// It fails with [`Error::SourcesFailed`] with what each source failed with; at once what fails on our own disk.
+    pub(crate) fn fill(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Fetched {
+        let mut retries = 0;
+        let memo = self.try_sources(job, partial, progress, &mut retries);
+        Fetched { memo, retries }
+    }
+
+    fn try_sources(&self, job: Job<'_>, partial: Partial, progress: &Progress, retries: &mut u32) -> Result<Memo> {
         let mut attempts = Vec::new();
         let mut slot = Some(partial);
-        let mut retries = 0;
         for source in job.sources {
             let Some(mut partial) = slot.take() else { break };
             let label = match source {
@@ -99,15 +104,12 @@ impl Fetcher {
                     let file = job.file.to_string();
                     let (returned, count, received) = line.run(transfer, partial, file, job.model, progress);
                     partial = returned;
-                    retries += count;
+                    *retries += count;
                     received
                 }
             };
             let error = match received {
-                Ok(received) if received.digest == *partial.digest() => {
-                    let memo = partial.commit(received)?;
-                    return Ok(Fetched { memo, retries });
-                }
+                Ok(received) if received.digest == *partial.digest() => return partial.commit(received),
                 Ok(received) => partial.mismatch(received, job.file.as_str(), &label),
                 Err(error) => error,
             };
@@ -119,12 +121,6 @@ impl Fetcher {
             attempts.push(error);
             slot = Some(partial);
         }
-        match attempts.pop() {
-            Some(only) if attempts.is_empty() => Err(only),
-            last => {
-                attempts.extend(last);
-                Err(Error::SourcesFailed { model: job.model.to_owned(), file: job.file.to_string(), attempts })
-            }
-        }
+        Err(Error::SourcesFailed { model: job.model.to_owned(), file: job.file.to_string(), attempts })
     }
 }

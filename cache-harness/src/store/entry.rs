@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EntryId, Store};
+use super::{EntryFiles, EntryId, Store};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, LinkMode};
@@ -177,8 +177,8 @@ impl Store {
     }
 
     /// The fingerprint of the entry's record, by which a process knows that what it read still holds.
-    pub(crate) fn record_fingerprint(&self, id: &EntryId) -> Result<Option<Fingerprint>> {
-        Ok(match fs::look(&self.record_file(id))? {
+    pub(crate) fn record_fingerprint(files: &EntryFiles) -> Result<Option<Fingerprint>> {
+        Ok(match fs::look(&files.record)? {
             fs::Found::File(fingerprint) => Some(fingerprint),
             _ => None,
         })

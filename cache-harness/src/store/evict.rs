@@ -24,6 +24,16 @@ pub(crate) struct Evicted {
     pub(crate) reason: Reason,
 }
 
+/// What became of a file that was placed for another entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TakenBack {
+    Removed,
+    /// It is not what was placed any more.
+    Changed,
+    /// That entry, of this model, is in use.
+    Leased(String),
+}
+
 /// The right to choose what goes; while it is held no entry is recorded.
 pub(super) struct Choosing<'a> {
     pub(super) store: &'a Store,
@@ -32,14 +42,15 @@ pub(super) struct Choosing<'a> {
 }
 
 impl Store {
-    /// Waits until nobody else chooses or records, and counts everything.
-    pub(super) fn choosing(&self) -> Result<Choosing<'_>> {
+    /// Waits until nobody else chooses or records, does what must come before the count, and counts.
+    pub(super) fn choosing(&self, first: impl FnOnce() -> Result<()>) -> Result<Choosing<'_>> {
         if !self.is_ours() {
             let reason = "its CACHEDIR.TAG is missing or not ours, so nothing is removed from it".to_owned();
             return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
         }
         let lock = ExclusiveLock::acquire(&self.gc_file(), &Waiting::BRIEF)?;
         self.sweep_temporaries()?;
+        first()?;
         let mut choosing = Choosing { store: self, survey: self.survey()?, _lock: lock };
         choosing.sweep_leftovers()?;
         Ok(choosing)
@@ -47,7 +58,7 @@ impl Store {
 
     /// Evicts these entries unless they are in use.
     pub(crate) fn evict(&self, ids: &[EntryId]) -> Result<Vec<Evicted>> {
-        let mut choosing = self.choosing()?;
+        let mut choosing = self.choosing(|| Ok(()))?;
         let mut evicted = Vec::new();
         for id in ids {
             evicted.extend(choosing.evict(id, Reason::Asked)?);
@@ -57,22 +68,27 @@ impl Store {
         Ok(evicted)
     }
 
-    /// Removes what stands at `path` for another entry, unless that entry is in use or the file has changed.
-    pub(crate) fn take_back_if_free(&self, id: &EntryId, path: &Path) -> Result<bool> {
-        let choosing = self.choosing()?;
-        let Some(_unused) = ExclusiveLock::try_acquire(&self.lease_file(id))? else { return Ok(false) };
-        let Read::Entry(mut entry) = self.read_record(id)? else { return Ok(false) };
-        let Some(placed) = entry.placed_at(path).cloned() else { return Ok(false) };
-        if !choosing.take_back_one(&placed, &entry)? {
-            return Ok(false);
+    /// Removes what stands at `path` for another entry, unless that entry is in use.
+    pub(crate) fn take_back_if_free(&self, id: &EntryId, path: &Path) -> Result<TakenBack> {
+        let choosing = self.choosing(|| Ok(()))?;
+        let Read::Entry(entry) = self.read_record(id)? else { return Ok(TakenBack::Changed) };
+        let Some(_unused) = ExclusiveLock::try_acquire(&self.lease_file(id))? else {
+            return Ok(TakenBack::Leased(entry.model.to_string()));
+        };
+        let removed = match entry.placed_at(path) {
+            Some(placed) => choosing.take_back_one(placed, &entry)?,
+            None => false,
+        };
+        // Read anew, as its memos followed the unlinking.
+        match self.read_record(id)? {
+            Read::Entry(mut entry) if removed => {
+                // From now on the path belongs to whoever asked.
+                entry.placed.retain(|placed| placed.path != path);
+                self.write_record(id, &entry)?;
+                Ok(TakenBack::Removed)
+            }
+            _ => Ok(TakenBack::Changed),
         }
-        // Its record no longer claims the path: it now belongs to whoever asked. Read anew, as memos followed.
-        if let Read::Entry(renewed) = self.read_record(id)? {
-            entry = renewed;
-        }
-        entry.placed.retain(|placed| placed.path != path);
-        self.write_record(id, &entry)?;
-        Ok(true)
     }
 
     /// Removes one placed file if it is ours and still what was placed.

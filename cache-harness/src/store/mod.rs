@@ -45,8 +45,8 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
-pub(crate) use evict::Evicted;
-pub(crate) use lease::Lease;
+pub(crate) use evict::{Evicted, TakenBack};
+pub(crate) use lease::{EntryFiles, Lease};
 pub(crate) use partial::{Partial, Received, Slot};
 pub(crate) use reserve::Budget;
 pub(crate) use survey::{Resident, Survey};
@@ -68,11 +68,13 @@ pub(crate) type EntryId = Sha256Digest;
 pub(crate) struct Store {
     dir: PathBuf,
     bucket: PathBuf,
+    over_budget: PathBuf,
 }
 
 impl Store {
     pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), bucket: dir.join("v1") }
+        let bucket = dir.join("v1");
+        Self { dir: dir.to_owned(), over_budget: bucket.join("over-budget"), bucket }
     }
 
     /// The cache folder.
@@ -115,10 +117,6 @@ impl Store {
 
     fn gc_file(&self) -> PathBuf {
         self.bucket.join("gc.lock")
-    }
-
-    fn over_budget_file(&self) -> PathBuf {
-        self.bucket.join("over-budget")
     }
 
     /// Creates what is missing of the store's folders and finds out whether locks work there.

@@ -46,10 +46,8 @@ impl Store {
         if bytes > max_bytes {
             return Err(Error::OverBudget { model: entry.model.to_string(), bytes, max_bytes });
         }
-        let mut choosing = store.choosing()?;
         // Counted as promised from here on, also by others.
-        store.write_record(turn.id(), entry)?;
-        choosing.survey = store.survey()?;
+        let mut choosing = store.choosing(|| store.write_record(turn.id(), entry))?;
         let room = choosing.clear(copies, budget)?;
         if budget.strict {
             // Before anything goes: a model that is refused costs no other its place.
@@ -73,17 +71,17 @@ impl Store {
 
     /// Leaves word for the next release, or takes it back.
     fn flag(&self, remaining: u64, budget: &Budget) -> Result<()> {
-        let flagged = fs::look(&self.over_budget_file())? != Found::Nothing;
+        let flagged = fs::look(&self.over_budget)? != Found::Nothing;
         match remaining > budget.policy.max_size {
-            true if !flagged => fs::write_durable(&self.over_budget_file(), b""),
-            false if flagged => fs::remove_file(&self.over_budget_file()),
+            true if !flagged => fs::write_durable(&self.over_budget, b""),
+            false if flagged => fs::remove_file(&self.over_budget),
             _ => Ok(()),
         }
     }
 
     /// Evicts what `budget` does not let stay. Cheap if nothing exceeded it.
     pub(crate) fn trim_if_over_budget(&self, budget: &Budget) -> Result<Vec<Evicted>> {
-        match fs::look(&self.over_budget_file())? {
+        match fs::look(&self.over_budget)? {
             Found::Nothing => Ok(Vec::new()),
             _ => self.trim(budget),
         }
@@ -91,7 +89,7 @@ impl Store {
 
     /// Evicts what `budget` does not let stay. What models in use hold beyond it goes when they are released.
     pub(crate) fn trim(&self, budget: &Budget) -> Result<Vec<Evicted>> {
-        let mut choosing = self.choosing()?;
+        let mut choosing = self.choosing(|| Ok(()))?;
         let room = choosing.clear(0, budget)?;
         let (remaining, evicted) = choosing.fit(&room);
         self.flag(remaining, budget)?;

@@ -66,7 +66,7 @@ impl Store {
     /// Returns the bytes freed.
     pub(crate) fn sweep(&self) -> Result<u64> {
         let before = self.survey()?.used();
-        let mut choosing = self.choosing()?;
+        let mut choosing = self.choosing(|| Ok(()))?;
         choosing.sweep_partials()?;
         choosing.sweep_quarantine()?;
         choosing.sweep_orphans()?;

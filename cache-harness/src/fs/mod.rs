@@ -4,106 +4,25 @@
 //! one, or is created exclusively. Errors name their path.
 #![expect(clippy::disallowed_methods, reason = "this module is the door")]
 
-use std::fs::{self, File, Metadata, OpenOptions};
+mod fingerprint;
+mod place;
+
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::OFlags;
-use serde::{Deserialize, Serialize};
-
-use crate::digest::{Hashing, Sha256Digest};
+use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
+use rustix::fs::OFlags;
+
+pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, look, look_through};
+pub use place::LinkMode;
+pub(crate) use place::{Placing, Source, place, place_symlink, place_text};
 
 /// Begins the name of a file that is not yet what it is to be.
 pub(crate) const TEMPORARY: &str = ".tmp-";
-
-/// How a file came to its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum LinkMode {
-    /// Shares blocks until one side is written; an own inode.
-    Reflink,
-    /// Another name of the same inode.
-    Hardlink,
-    /// A symbolic link.
-    Symlink,
-    /// An own file with the same bytes.
-    Copy,
-}
-
-/// What proves that a file's bytes are those that were hashed: any write through the file system
-/// changes it. `ctime` cannot be set by a program, so size and mtime put back do not hide a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Fingerprint {
-    pub(crate) dev: u64,
-    pub(crate) ino: u64,
-    pub(crate) size: u64,
-    pub(crate) mtime: (i64, i64),
-    pub(crate) ctime: (i64, i64),
-}
-
-impl Fingerprint {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            dev: metadata.dev(),
-            ino: metadata.ino(),
-            size: metadata.size(),
-            mtime: (metadata.mtime(), metadata.mtime_nsec()),
-            ctime: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Whether both are of one file, changed or not.
-    pub(crate) fn same_file(&self, other: &Self) -> bool {
-        (self.dev, self.ino) == (other.dev, other.ino)
-    }
-}
-
-impl Fingerprint {
-    /// Whether both are of one file whose bytes nobody changed openly; links may have come or gone.
-    pub(crate) fn same_content(&self, other: &Self) -> bool {
-        self.same_file(other) && self.size == other.size && self.mtime == other.mtime
-    }
-}
-
-/// What lies at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
-    Nothing,
-    File(Fingerprint),
-    Symlink(Fingerprint),
-    Other,
-}
-
-/// Looks at `path` itself, not through a symbolic link.
-pub(crate) fn look(path: &Path) -> Result<Found> {
-    found(fs::symlink_metadata(path)).map_err(Error::io("look at", path))
-}
-
-/// Looks at what `path` leads to; a dangling link leads to nothing.
-pub(crate) fn look_through(path: &Path) -> Result<Found> {
-    found(fs::metadata(path)).map_err(Error::io("look at", path))
-}
-
-fn found(metadata: io::Result<Metadata>) -> io::Result<Found> {
-    match metadata {
-        Ok(metadata) if metadata.is_file() => Ok(Found::File(Fingerprint::of(&metadata))),
-        Ok(metadata) if metadata.is_symlink() => Ok(Found::Symlink(Fingerprint::of(&metadata))),
-        Ok(_) => Ok(Found::Other),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Found::Nothing),
-        // A loop of symbolic links leads nowhere.
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Ok(Found::Nothing),
-        Err(error) => Err(error),
-    }
-}
-
-/// The fingerprint of an open file.
-pub(crate) fn fingerprint(file: &File) -> io::Result<Fingerprint> {
-    file.metadata().map(|metadata| Fingerprint::of(&metadata))
-}
 
 /// The bytes that a path takes on its disk, and the inode that takes them; `None` if nothing is there.
 pub(crate) fn disk_usage(path: &Path) -> Option<((u64, u64), u64)> {
@@ -223,16 +142,6 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<()> {
     sync_folder(path)
 }
 
-/// Puts a small file at `path`, whole or not at all. Its temporary file's name begins with `tag`.
-///
-/// # Errors
-///
-/// [`ErrorKind::AlreadyExists`] if the file must be new and is not.
-pub(crate) fn place_text(content: &[u8], tag: &str, path: &Path, placing: Placing) -> Result<()> {
-    let temporary = write_temporary(path, tag, content)?.into_temp_path();
-    persist(temporary, path, placing).map_err(Error::io("write", path))
-}
-
 fn write_temporary(path: &Path, tag: &str, content: &[u8]) -> Result<tempfile::NamedTempFile> {
     let write = || {
         let mut file = temporary_beside(path, tag)?;
@@ -280,100 +189,9 @@ pub(crate) fn modified(path: &Path) -> Option<SystemTime> {
     fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-/// Whether a placed file must be new or may take the place of what is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Placing {
-    New,
-    Replace,
-}
-
-/// A file to be put somewhere.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Source<'a> {
-    pub(crate) path: &'a Path,
-    pub(crate) digest: &'a Sha256Digest,
-    /// Begins the name of every temporary file, so that its owner knows what a killed process left.
-    pub(crate) tag: &'a str,
-}
-
-/// Puts the bytes of `source` at `target` by the first link mode of `ladder` that works.
-///
-/// The target appears whole or not at all. A copy is hashed while it is made.
-///
-/// # Errors
-///
-/// [`ErrorKind::AlreadyExists`] if the target must be new and is not; otherwise what the last mode failed with.
-pub(crate) fn place(source: Source<'_>, target: &Path, ladder: &[LinkMode], placing: Placing) -> Result<LinkMode> {
-    let mut last = None;
-    for mode in ladder {
-        match place_by(*mode, source, target, placing) {
-            Ok(()) => return Ok(*mode),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists || is_final(&error) => {
-                return Err(Error::io("put a file at", target)(error));
-            }
-            Err(error) => last = Some(error),
-        }
-    }
-    let error = last.unwrap_or_else(|| ErrorKind::Unsupported.into());
-    Err(Error::io("put a file at", target)(error))
-}
-
-fn is_final(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::NotFound)
-}
-
-fn place_by(mode: LinkMode, source: Source<'_>, target: &Path, placing: Placing) -> io::Result<()> {
-    match (mode, placing) {
-        (LinkMode::Hardlink, Placing::New) => fs::hard_link(source.path, target),
-        (LinkMode::Symlink, Placing::New) => std::os::unix::fs::symlink(source.path, target),
-        (LinkMode::Hardlink | LinkMode::Symlink, Placing::Replace) => {
-            let beside = unique_beside(target, source.tag);
-            place_by(mode, source, &beside, Placing::New)?;
-            fs::rename(&beside, target).inspect_err(|_| drop(fs::remove_file(&beside)))
-        }
-        (LinkMode::Reflink, _) => {
-            let beside = unique_beside(target, source.tag);
-            reflink_copy::reflink(source.path, &beside)?;
-            let temporary = tempfile::TempPath::try_from_path(&beside)?;
-            File::open(&temporary)?.set_permissions(fs::Permissions::from_mode(0o644))?;
-            persist(temporary, target, placing)
-        }
-        (LinkMode::Copy, _) => {
-            let mut temporary = temporary_beside(target, source.tag)?;
-            let mut hashing = Hashing::new(temporary.as_file_mut());
-            io::copy(&mut open(source.path)?, &mut hashing)?;
-            if hashing.finish().1 != *source.digest {
-                return Err(io::Error::new(ErrorKind::InvalidData, "the source changed while it was copied"));
-            }
-            temporary.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-            temporary.as_file().sync_all()?;
-            persist(temporary.into_temp_path(), target, placing)
-        }
-    }
-}
-
-fn persist(temporary: tempfile::TempPath, target: &Path, placing: Placing) -> io::Result<()> {
-    match placing {
-        Placing::New => temporary.persist_noclobber(target).map_err(|error| error.error),
-        Placing::Replace => temporary.persist(target).map_err(|error| error.error),
-    }
-}
-
-/// A symbolic link at `target` that says `text.path`, whatever that leads to.
-pub(crate) fn place_symlink(text: Source<'_>, target: &Path, placing: Placing) -> Result<()> {
-    place_by(LinkMode::Symlink, text, target, placing).map_err(Error::io("put a symbolic link at", target))
-}
-
 /// What the symbolic link at `path` says.
 pub(crate) fn read_symlink(path: &Path) -> Option<PathBuf> {
     fs::read_link(path).ok()
-}
-
-/// A name beside `target` that no other process or thread chooses.
-fn unique_beside(target: &Path, tag: &str) -> PathBuf {
-    static COUNTER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    let count = COUNTER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    target.with_file_name(format!("{tag}{}-{count}", std::process::id()))
 }
 
 /// Renames a file or folder; what is at `target` is replaced if it is a file.

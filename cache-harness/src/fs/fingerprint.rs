@@ -1,0 +1,81 @@
+//! What lies at a path, and what proves that it is unchanged.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What proves that a file's bytes are those that were hashed: any write through the file system
+/// changes it. `ctime` cannot be set by a program, so size and mtime put back do not hide a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fingerprint {
+    pub(crate) dev: u64,
+    pub(crate) ino: u64,
+    pub(crate) size: u64,
+    pub(crate) mtime: (i64, i64),
+    pub(crate) ctime: (i64, i64),
+}
+
+impl Fingerprint {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            dev: metadata.dev(),
+            ino: metadata.ino(),
+            size: metadata.size(),
+            mtime: (metadata.mtime(), metadata.mtime_nsec()),
+            ctime: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether both are of one file, changed or not.
+    pub(crate) fn same_file(&self, other: &Self) -> bool {
+        (self.dev, self.ino) == (other.dev, other.ino)
+    }
+}
+
+impl Fingerprint {
+    /// Whether both are of one file whose bytes nobody changed openly; links may have come or gone.
+    pub(crate) fn same_content(&self, other: &Self) -> bool {
+        self.same_file(other) && self.size == other.size && self.mtime == other.mtime
+    }
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Nothing,
+    File(Fingerprint),
+    Symlink(Fingerprint),
+    Other,
+}
+
+/// Looks at `path` itself, not through a symbolic link.
+pub(crate) fn look(path: &Path) -> Result<Found> {
+    found(fs::symlink_metadata(path)).map_err(Error::io("look at", path))
+}
+
+/// Looks at what `path` leads to; a dangling link leads to nothing.
+pub(crate) fn look_through(path: &Path) -> Result<Found> {
+    found(fs::metadata(path)).map_err(Error::io("look at", path))
+}
+
+fn found(metadata: io::Result<Metadata>) -> io::Result<Found> {
+    match metadata {
+        Ok(metadata) if metadata.is_file() => Ok(Found::File(Fingerprint::of(&metadata))),
+        Ok(metadata) if metadata.is_symlink() => Ok(Found::Symlink(Fingerprint::of(&metadata))),
+        Ok(_) => Ok(Found::Other),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Found::Nothing),
+        // A loop of symbolic links leads nowhere.
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Ok(Found::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+/// The fingerprint of an open file.
+pub(crate) fn fingerprint(file: &File) -> io::Result<Fingerprint> {
+    file.metadata().map(|metadata| Fingerprint::of(&metadata))
+}

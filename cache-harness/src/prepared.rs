@@ -1,0 +1,97 @@
+//! A model with everything that catalog and lock file say of it, and the proof of its last hit.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::ask::{Ask, Place};
+use crate::cache::Inner;
+use crate::catalog::{Declared, Source};
+use crate::error::Result;
+use crate::model::ModelName;
+use crate::pins::{self, Pins};
+use crate::proof::Proof;
+use crate::provider::{Layout, Root, Subject, WRITABLE};
+use crate::provider_kind::ProviderKind;
+use crate::store::{EntryFiles, EntryId, Store};
+
+/// A model with everything that can be known of it without looking at the disk.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The layout and place that were asked for.
+    asked: (Option<ProviderKind>, Place),
+    pub(crate) declared: Declared,
+    pub(crate) pins: Pins,
+    pub(crate) id: EntryId,
+    pub(crate) entry_files: EntryFiles,
+    pub(crate) provider: ProviderKind,
+    pub(crate) root: Root,
+    /// Where it goes; empty for places that are made anew for each request.
+    pub(crate) layout: Layout,
+    proof: Mutex<Option<Arc<Proof>>>,
+}
+
+impl Prepared {
+    pub(crate) fn name(&self) -> &ModelName {
+        &self.declared.name
+    }
+
+    fn answers(&self, ask: &Ask<'_>) -> bool {
+        self.name().as_str() == ask.name && self.asked.0 == ask.provider && self.asked.1 == ask.place
+    }
+
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        let revision = match &self.declared.source {
+            Source::Hub { revision, .. } => revision,
+            _ => "main",
+        };
+        let hub_id = self.declared.hub_id.as_deref();
+        Subject { name: self.name(), hub_id, revision, pins: &self.pins }
+    }
+}
+
+impl Inner {
+    /// The proof that the model is in place and unchanged; `None` if something is to be done.
+    pub(crate) fn proven(&self, prepared: &Prepared) -> Result<Option<Arc<Proof>>> {
+        let Some(record) = Store::record_fingerprint(&prepared.entry_files)? else { return Ok(None) };
+        let known = prepared.proof.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let proof = if let Some(known) = known.filter(|known| known.record == record) {
+            known
+        } else {
+            let Some(entry) = self.store.entry(&prepared.id)? else { return Ok(None) };
+            let memo_age = self.config.rehash_after.value;
+            let proof = Proof::of(&self.store, &entry, record, &prepared.pins, &prepared.layout, memo_age);
+            let Some(proof) = proof.map(Arc::new) else { return Ok(None) };
+            *prepared.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&proof));
+            proof
+        };
+        Ok(proof.holds()?.then_some(proof))
+    }
+
+    /// Everything about a model that the catalog and the lock file say; worked out once per process.
+    pub(crate) fn prepared(&self, ask: &Ask<'_>) -> Result<Arc<Prepared>> {
+        let mut known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(prepared) = known.iter().find(|prepared| prepared.answers(ask)) {
+            return Ok(Arc::clone(prepared));
+        }
+        let declared = self.catalog.get(ask.name)?.clone();
+        let pins = pins::resolve(&declared, &self.lock)?;
+        let provider = ask.provider.unwrap_or(declared.provider);
+        let hub_id = declared.hub_id.as_deref().filter(|_| provider == ProviderKind::Huggingface);
+        let id = pins.entry_id(hub_id);
+        let root = Root::of(provider, &self.config, &self.environment)?;
+        let empty = Layout { folder: PathBuf::new(), items: Vec::new(), files: Vec::new(), ladder: WRITABLE };
+        let entry_files = self.store.files_of(&id);
+        let asked = (ask.provider, ask.place.clone());
+        let proof = Mutex::default();
+        let mut prepared = Prepared { asked, declared, pins, id, entry_files, provider, root, layout: empty, proof };
+        if matches!(ask.place, Place::Provider | Place::ProviderCopy) {
+            prepared.layout = Layout::of(provider, &prepared.root.path, prepared.subject())?;
+        }
+        if ask.place == Place::ProviderCopy {
+            prepared.layout.ladder = WRITABLE;
+        }
+        let prepared = Arc::new(prepared);
+        known.push(Arc::clone(&prepared));
+        Ok(prepared)
+    }
+}
