@@ -40,14 +40,14 @@ impl Store {
     ///
     /// [`Error::OverBudget`] if the model alone exceeds the budget, [`Error::NoRoom`] if models in use leave no
     /// room and the budget is strict, [`Error::DiskFull`] if the disk has none.
-    pub(crate) fn reserve(turn: &Turn<'_>, entry: &Entry, copies: u64, budget: &Budget) -> Result<Reserved> {
+    pub(crate) fn reserve(turn: &Turn<'_>, entry: &mut Entry, copies: u64, budget: &Budget) -> Result<Reserved> {
         let store = turn.store();
         let (bytes, max_bytes) = (entry.bytes(), budget.policy.max_size);
         if bytes > max_bytes {
             return Err(Error::OverBudget { model: entry.model.to_string(), bytes, max_bytes });
         }
         // Counted as promised from here on, also by others.
-        let mut choosing = store.choosing(|| store.write_record(turn.id(), entry))?;
+        let mut choosing = store.choosing(|| turn.write(entry))?;
         let room = choosing.clear(copies, budget)?;
         if budget.strict {
             // Before anything goes: a model that is refused costs no other its place.

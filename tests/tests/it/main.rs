@@ -3,3 +3,6 @@
 
 mod pinned;
 mod project;
+
+mod inspect;
+mod kill;
