@@ -1,0 +1,8 @@
+//! What was promised, shown from outside: real processes, a real store, a server that counts.
+#![expect(clippy::disallowed_methods, reason = "tests prepare, damage and inspect files themselves")]
+
+mod pinned;
+mod project;
+
+mod inspect;
+mod kill;
