@@ -166,7 +166,12 @@ fn try_once(path: &Path, kind: Kind) -> io::Result<Option<File>> {
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        if still_named(path, &file)? {
+        let named = match kind {
+            // Files that are shared are removed, never renamed: that costs one look instead of two on each hit.
+            Kind::Shared => fs::has_a_name(&file)?,
+            Kind::Exclusive => still_named(path, &file)?,
+        };
+        if named {
             return Ok(Some(file));
         }
     }
