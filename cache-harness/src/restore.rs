@@ -30,8 +30,8 @@ pub(crate) struct Restored {
 pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verify: Verify) -> Result<Restored> {
     let interrupted = entry.placed.iter().any(is_intended);
     let restored = Restored::default();
-    let places = entry.placed.iter().enumerate().map(|(place, placed)| (placed.path.clone(), place)).collect();
-    let mut restoring = Restoring { turn, entry, places, layout, verify, interrupted, neighbours: None, restored };
+    let index = entry.placed.iter().enumerate().map(|(place, placed)| (placed.path.clone(), place)).collect();
+    let mut restoring = Restoring { turn, entry, index, layout, verify, interrupted, neighbours: None, restored };
     restoring.remove_leftovers()?;
     let mut missing = Vec::new();
     for item in &layout.items {
@@ -103,7 +103,7 @@ struct Restoring<'a> {
     turn: &'a Turn<'a>,
     entry: &'a mut Entry,
     /// Where each path is in the entry's list: a model can have thousands of files.
-    places: HashMap<PathBuf, usize>,
+    index: HashMap<PathBuf, usize>,
     layout: &'a Layout,
     verify: Verify,
     /// A killed process announced what it did not finish: what is missing was never there.
@@ -255,24 +255,23 @@ impl Restoring<'_> {
     }
 
     fn remember(&mut self, placed: Placed) {
-        match self.places.get(&placed.path) {
-            Some(place) => self.entry.placed[*place] = placed,
-            None => {
-                self.places.insert(placed.path.clone(), self.entry.placed.len());
-                self.entry.placed.push(placed);
-            }
+        if let Some(place) = self.index.get(&placed.path) {
+            self.entry.placed[*place] = placed;
+        } else {
+            self.index.insert(placed.path.clone(), self.entry.placed.len());
+            self.entry.placed.push(placed);
         }
     }
 
     fn recorded(&self, path: &Path) -> Option<&Placed> {
-        self.places.get(path).map(|place| &self.entry.placed[*place])
+        self.index.get(path).map(|place| &self.entry.placed[*place])
     }
 
     fn forget(&mut self, path: &Path) {
-        if let Some(place) = self.places.remove(path) {
+        if let Some(place) = self.index.remove(path) {
             self.entry.placed.swap_remove(place);
             if let Some(moved) = self.entry.placed.get(place) {
-                self.places.insert(moved.path.clone(), place);
+                self.index.insert(moved.path.clone(), place);
             }
         }
     }
