@@ -6,3 +6,5 @@ mod project;
 
 mod inspect;
 mod kill;
+mod placing;
+mod tampering;
