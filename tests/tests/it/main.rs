@@ -4,6 +4,7 @@
 mod pinned;
 mod project;
 
+mod budget;
 mod inspect;
 mod kill;
 mod placing;
