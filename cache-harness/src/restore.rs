@@ -4,7 +4,7 @@
 //! What will be placed is recorded before it is placed, and its fingerprint afterwards. So a kill at any
 //! point leaves only files that a record names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::config::Verify;
@@ -31,15 +31,16 @@ pub(crate) struct Restored {
 /// [`Error::Foreign`] if something that is not ours stands in the way.
 pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verify: Verify) -> Result<Restored> {
     let interrupted = entry.is_interrupted();
-    turn.store().remove_leftovers(turn.id(), entry)?;
+    Store::remove_leftovers(turn.id(), entry)?;
     let restored = Restored::default();
-    let mut restoring = Restoring { turn, entry, layout, verify, interrupted, neighbours: None, restored };
+    let places = entry.placed.iter().enumerate().map(|(place, placed)| (placed.path.clone(), place)).collect();
+    let mut restoring = Restoring { turn, entry, places, layout, verify, interrupted, neighbours: None, restored };
     let mut missing = Vec::new();
     for item in &layout.items {
         match restoring.state(item)? {
-            State::Right(placed) => restoring.remember(placed),
+            State::Right(right) => restoring.remember(right),
             State::Missing(placing) => missing.push((item, placing)),
-            State::LeftAlone => restoring.entry.placed.retain(|known| known.path != item.path),
+            State::LeftAlone => restoring.forget(&item.path),
         }
     }
     if !missing.is_empty() {
@@ -103,6 +104,8 @@ fn has_digest(path: &Path, digest: &Sha256Digest) -> Result<bool> {
 struct Restoring<'a> {
     turn: &'a Turn<'a>,
     entry: &'a mut Entry,
+    /// Where each path is in the entry's list: a model can have thousands of files.
+    places: HashMap<PathBuf, usize>,
     layout: &'a Layout,
     verify: Verify,
     /// A killed process announced what it did not finish: what is missing was never there.
@@ -126,7 +129,7 @@ impl Restoring<'_> {
     /// Compares what stands at an item's path with what should.
     fn state(&mut self, item: &Item) -> Result<State> {
         let found = fs::look(&item.path)?;
-        let recorded = self.entry.placed_at(&item.path).cloned();
+        let recorded = self.recorded(&item.path).cloned();
         match (&item.wanted, found) {
             (_, Found::Nothing) => {
                 self.note_repair(recorded.as_ref());
@@ -265,13 +268,30 @@ impl Restoring<'_> {
 
     fn is_text_of_ours(&mut self, path: &Path, says: &str) -> bool {
         let neighbours = self.neighbour_records(path).unwrap_or_default();
-        let records = neighbours.iter().map(|(_, placed)| placed).chain(self.entry.placed_at(path));
+        let records = neighbours.iter().map(|(_, placed)| placed).chain(self.recorded(path));
         records.into_iter().any(|placed| matches!(&placed.content, Content::Text(text) if text == says))
     }
 
     fn remember(&mut self, placed: Placed) {
-        self.entry.placed.retain(|known| known.path != placed.path);
-        self.entry.placed.push(placed);
+        if let Some(place) = self.places.get(&placed.path) {
+            self.entry.placed[*place] = placed;
+        } else {
+            self.places.insert(placed.path.clone(), self.entry.placed.len());
+            self.entry.placed.push(placed);
+        }
+    }
+
+    fn recorded(&self, path: &Path) -> Option<&Placed> {
+        self.places.get(path).map(|place| &self.entry.placed[*place])
+    }
+
+    fn forget(&mut self, path: &Path) {
+        if let Some(place) = self.places.remove(path) {
+            self.entry.placed.swap_remove(place);
+            if let Some(moved) = self.entry.placed.get(place) {
+                self.places.insert(moved.path.clone(), place);
+            }
+        }
     }
 
     /// Records what is about to be placed and the folders to be made for it, then makes those.

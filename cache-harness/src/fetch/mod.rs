@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::model::FilePath;
 use crate::pins::{PinnedFile, Pins};
 use crate::progress::{Progress, Step};
-use crate::store::{Memo, Partial};
+use crate::store::{Memo, Partial, Received};
 
 /// Where the bytes of one file can be had.
 #[derive(Debug, Clone)]
@@ -99,10 +99,7 @@ impl Fetcher {
             let received = match source {
                 Source::Path(path) => local::read(path, &mut partial),
                 Source::Url { url, token } => {
-                    let line = self.line.get_or_try_init(http::Line::open)?;
-                    let transfer = http::Transfer { url: url.clone(), token: token.clone(), patience: job.patience };
-                    let file = job.file.to_string();
-                    let (returned, count, received) = line.run(transfer, partial, file, job.model, progress);
+                    let (returned, count, received) = self.transfer(job, url, token.as_ref(), partial, progress)?;
                     partial = returned;
                     *retries += count;
                     received
@@ -122,5 +119,31 @@ impl Fetcher {
             slot = Some(partial);
         }
         Err(Error::SourcesFailed { model: job.model.to_owned(), file: job.file.to_string(), attempts })
+    }
+
+    /// Takes whatever bytes `url` sends: for pinning, which comes before there is anything to compare with.
+    #[cfg(feature = "cli")]
+    pub(crate) fn take(
+        &self,
+        job: Job<'_>,
+        url: &str,
+        draft: Partial,
+        progress: &Progress,
+    ) -> Result<(Partial, Received)> {
+        let (draft, _, received) = self.transfer(job, url, None, draft, progress)?;
+        received.map(|received| (draft, received))
+    }
+
+    fn transfer(
+        &self,
+        job: Job<'_>,
+        url: &str,
+        token: Option<&Token>,
+        partial: Partial,
+        progress: &Progress,
+    ) -> Result<(Partial, u32, Result<Received>)> {
+        let line = self.line.get_or_try_init(http::Line::open)?;
+        let transfer = http::Transfer { url: url.to_owned(), token: token.cloned(), patience: job.patience };
+        Ok(line.run(transfer, partial, job.file.to_string(), job.model, progress))
     }
 }

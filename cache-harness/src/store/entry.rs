@@ -233,12 +233,11 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        match serde_json::from_str::<Versioned>(&text) {
-            Ok(Versioned { version }) if version > VERSION => return Ok(Read::Newer(digests_in(&text))),
-            _ => {}
-        }
-        Ok(match serde_json::from_str(&text) {
-            Ok(entry) => Read::Entry(Box::new(entry)),
+        // The record of a model of a thousand files is large: it is read once where that is enough.
+        Ok(match serde_json::from_str::<Entry>(&text) {
+            Ok(entry) if entry.version <= VERSION => Read::Entry(Box::new(entry)),
+            Ok(_) => Read::Newer(digests_in(&text)),
+            Err(_) if is_newer(&text) => Read::Newer(digests_in(&text)),
             Err(_) => Read::Damaged(digests_in(&text)),
         })
     }
@@ -249,6 +248,10 @@ impl Store {
         let text = serde_json::to_vec(entry).map_err(|error| Error::io("write", &path)(error.into()))?;
         fs::write_durable(&path, &text)
     }
+}
+
+fn is_newer(text: &str) -> bool {
+    matches!(serde_json::from_str(text), Ok(Versioned { version }) if version > VERSION)
 }
 
 /// Every run of 64 hexadecimal digits: whatever the form, a digest that is mentioned is referenced.

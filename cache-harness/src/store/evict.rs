@@ -179,7 +179,7 @@ impl Choosing<'_> {
                 self.take_back_one(placed, entry)?;
             }
         }
-        self.store.remove_leftovers(id, entry)?;
+        Store::remove_leftovers(id, entry)?;
         for folder in entry.folders.iter().rev() {
             if !self.hand_over(folder)? {
                 fs::remove_empty_folder(folder);

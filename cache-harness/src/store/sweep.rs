@@ -47,7 +47,7 @@ impl Store {
 
     /// Removes the temporary files that a killed process left while it placed an entry. The caller has the
     /// entry's turn, or its lease alone.
-    pub(crate) fn remove_leftovers(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+    pub(crate) fn remove_leftovers(id: &EntryId, entry: &Entry) -> Result<bool> {
         let tag = Self::leftover_tag(id);
         let folders: HashSet<&Path> = entry.placed.iter().filter_map(|placed| placed.path.parent()).collect();
         let mut found = false;
@@ -106,7 +106,7 @@ impl Choosing<'_> {
             let Some(entry) = resident.entry.as_ref().filter(|entry| entry.is_interrupted()) else { continue };
             if let Some(_unused) = ExclusiveLock::try_acquire(&self.store.lease_file(&resident.id))? {
                 // A folder that cannot be listed or written is no reason not to make room elsewhere.
-                found |= self.store.remove_leftovers(&resident.id, entry).unwrap_or(false);
+                found |= Store::remove_leftovers(&resident.id, entry).unwrap_or(false);
             }
         }
         if found {
