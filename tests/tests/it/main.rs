@@ -4,5 +4,8 @@
 mod pinned;
 mod project;
 
+mod budget;
 mod inspect;
 mod kill;
+mod placing;
+mod tampering;
