@@ -65,9 +65,10 @@ pub(crate) fn fill(
 
     let offline = ask.offline.unwrap_or(inner.config.offline.value);
     let lacking = check(inner, prepared, verify, offline, &mut entry)?;
-    if !lacking.is_empty() {
-        refuse_if_offline(inner, prepared, offline, &lacking)?;
-        let reserved = Store::reserve(&turn, &mut entry, copies(inner, prepared), &inner.budget())?;
+    refuse_if_offline(inner, prepared, offline, &lacking)?;
+    let copies = copies(inner, prepared);
+    if !lacking.is_empty() || copies > 0 {
+        let reserved = Store::reserve(&turn, &mut entry, copies, &inner.budget())?;
         inner.log_evictions(&reserved.evicted);
         if reserved.excess > 0 {
             inner.warn_once(&format!(
@@ -75,13 +76,16 @@ pub(crate) fn fill(
                 ByteSize(reserved.excess)
             ));
         }
+    }
+    if !lacking.is_empty() {
         let repair = lacking.iter().any(Lacking::is_repair);
         account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
         fetch(inner, prepared, &lacking, &mut entry, account)?;
         turn.record(&mut entry)?;
     }
+    let unfinished = entry.placed.is_empty() || entry.is_interrupted();
     let restored = restore(&turn, &mut entry, &prepared.layout, verify)?;
-    if !lacking.is_empty() || restored.copied > 0 {
+    if !lacking.is_empty() || restored.copied > 0 || unfinished {
         // Only now is it known what it all takes: sizes that are not pinned, folders, copies where no link was possible.
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
     }
