@@ -89,11 +89,27 @@ impl ExclusiveLock {
         fs::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Writes into the lock file who holds it, for those who wait.
-    pub(crate) fn sign(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        write!(self.file, "process {}", std::process::id())
+    /// Writes into the lock file what those who wait for it may read.
+    pub(crate) fn write_note(&self, note: &str) -> io::Result<()> {
+        let mut file = &self.file;
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(note.as_bytes())
+    }
+
+    /// Signs as the holder, for those who wait.
+    pub(crate) fn sign(&self) -> io::Result<()> {
+        self.write_note(&format!("process {}", std::process::id()))
+    }
+
+    /// What the holder before this one left in the lock file; at most 4 KiB, and nothing if it is no text.
+    pub(crate) fn note(&self) -> String {
+        let mut text = String::new();
+        let mut file = &self.file;
+        match file.rewind().and_then(|()| file.take(4096).read_to_string(&mut text)) {
+            Ok(_) => text,
+            Err(_) => String::new(),
+        }
     }
 
     /// The locked file.
