@@ -3,3 +3,5 @@
 
 mod pinned;
 mod project;
+
+mod one_download;
