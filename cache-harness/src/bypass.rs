@@ -87,9 +87,9 @@ fn fetch(
     let model = prepared.name().as_str();
     let job = Job { model, file, sources: &sources, patience: inner.config.patience.value };
     if let Slot::Vacant(partial) = store.slot(digest, size, inner.config.max_size.value.0, &Waiting::BRIEF)? {
-        let fetched = inner.fetcher.fill(job, partial, &inner.progress)?;
-        account.fetched_bytes += fetched.memo.fingerprint.size;
+        let fetched = inner.fetcher.fill(job, partial, &inner.progress);
         account.retries += fetched.retries;
+        account.fetched_bytes += fetched.memo?.fingerprint.size;
     }
     Ok(store.blob(digest))
 }

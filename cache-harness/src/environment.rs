@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The cache's folder; overrides `dir`.
 pub(crate) const DIR: &str = "CACHE_HARNESS_DIR";
@@ -139,8 +139,22 @@ impl Environment {
             return Err("is empty: a path is expected".into());
         }
         let path = folder.join(self.expand(text)?);
-        std::path::absolute(&path).map_err(|error| format!("`{}` has no absolute form: {error}", path.display()))
+        let absolute = std::path::absolute(&path);
+        absolute
+            .map(|path| without_dots(&path))
+            .map_err(|error| format!("`{}` has no absolute form: {error}", path.display()))
     }
+}
+
+/// Resolves `..` by the path's text, as cargo does, so that one place has one spelling in messages and records.
+fn without_dots(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut clean, part| {
+        match part {
+            Component::ParentDir => drop(clean.pop()),
+            part => clean.push(part),
+        }
+        clean
+    })
 }
 
 /// What a switch says: `1 on yes true` and `0 off no false` in any case.

@@ -198,6 +198,16 @@ pub enum Error {
         /// Where it belongs.
         path: PathBuf,
     },
+    /// A file of another model, which is in use, stands where a model's file belongs.
+    #[error("`{}` is needed for model `{model}`, but holds a file of `{other}`, which is in use", path.display())]
+    InUse {
+        /// The model.
+        model: String,
+        /// The path that both need.
+        path: PathBuf,
+        /// The model in use; the same name if it is pinned differently elsewhere.
+        other: String,
+    },
     /// Somebody kept a lock, and what it protects did not move.
     #[error("timed out waiting for `{}`{}: nothing moved for {} s", lock.display(), by(holder.as_deref()), patience.as_secs())]
     Busy {
@@ -244,6 +254,9 @@ fn lack(file: &str, damage: Option<&(Sha256Digest, Sha256Digest)>) -> String {
 }
 
 fn list(attempts: &[Error]) -> String {
+    if let [only] = attempts {
+        return format!(" {only}");
+    }
     attempts.iter().fold(String::new(), |mut text, error| {
         let _ = write!(text, "\n  - {error}");
         text
@@ -289,6 +302,9 @@ impl Error {
             Self::DiskFull { .. } => "`cache-harness prune` frees what is unused; or set `dir` to another disk".into(),
             Self::Foreign { .. } => {
                 "move the file away, or set the provider's `root` in cache-harness.toml to a folder of its own".into()
+            }
+            Self::InUse { .. } => {
+                "give each project its own `root` for the provider in cache-harness.toml, or run them in turn".into()
             }
             Self::Busy { .. } => "the holder may be stopped or hung: end it, and the lock is free at once".into(),
             Self::Unusable { .. } => {

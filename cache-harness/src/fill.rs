@@ -28,6 +28,14 @@ const FETCHES: usize = 4;
 struct Lacking<'a> {
     file: &'a crate::pins::PinnedFile,
     damage: Option<Sha256Digest>,
+    /// Whether the right bytes had been there.
+    was_here: bool,
+}
+
+impl Lacking<'_> {
+    fn is_repair(&self) -> bool {
+        self.was_here || self.damage.is_some()
+    }
 }
 
 /// Fills, verifies and restores the entry of `prepared`, which the caller has leased.
@@ -47,7 +55,6 @@ pub(crate) fn fill(
         return Ok((Outcome::Hit, proof));
     }
     let recorded = inner.store.entry(&prepared.id)?;
-    let was_filled = recorded.as_ref().is_some_and(|entry| entry.filled.is_some());
     let mut entry = recorded.unwrap_or_else(|| new_entry(prepared));
     (entry.model, entry.provider) = (prepared.name().clone(), prepared.provider.to_string());
 
@@ -63,7 +70,8 @@ pub(crate) fn fill(
                 ByteSize(reserved.excess)
             ));
         }
-        account.reason = Some(if was_filled { "lost or damaged" } else { "not in the cache" }.to_owned());
+        let repair = lacking.iter().any(Lacking::is_repair);
+        account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
         fetch(inner, prepared, &lacking, &mut entry, account)?;
         turn.record(&entry)?;
     }
@@ -73,7 +81,7 @@ pub(crate) fn fill(
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
     }
 
-    let damaged = lacking.iter().filter(|lacking| was_filled || lacking.damage.is_some());
+    let damaged = lacking.iter().filter(|lacking| lacking.is_repair());
     account.repairs.extend(damaged.map(|lacking| lacking.file.path.to_string()));
     account.repairs.extend(restored.repaired.iter().map(|path| path.display().to_string()));
     let outcome = match (account.repairs.is_empty(), lacking.is_empty()) {
@@ -135,8 +143,8 @@ fn check<'a>(
             Checked::Missing => None,
             Checked::Damaged(actual) => actual,
         };
-        entry.memos.remove(&file.sha256);
-        lacking.push(Lacking { file, damage });
+        let was_here = entry.memos.remove(&file.sha256).is_some();
+        lacking.push(Lacking { file, damage, was_here });
     }
     Ok(lacking)
 }
@@ -195,10 +203,11 @@ fn fetch(
     let work = || {
         let mut fetched = Vec::new();
         while let Some(lacking) = next() {
-            fetched.push((lacking.file.sha256, fetch_file(inner, prepared, lacking.file)));
-            if fetched.last().is_some_and(|(_, result)| result.is_err()) {
+            let came = fetch_file(inner, prepared, lacking.file);
+            if came.memo.is_err() {
                 while next().is_some() {}
             }
+            fetched.push((lacking.file.sha256, came));
         }
         fetched
     };
@@ -212,13 +221,11 @@ fn fetch(
         }
     });
     let mut failed = None;
-    for (digest, result) in results {
-        match result {
-            Ok(came) => {
-                remember(entry, &digest, came.memo);
-                account.retries += came.retries;
-                account.fetched_bytes += came.bytes;
-            }
+    for (digest, came) in results {
+        account.retries += came.retries;
+        account.fetched_bytes += came.bytes;
+        match came.memo {
+            Ok(memo) => remember(entry, &digest, memo),
             Err(error) => failed = failed.or(Some(error)),
         }
     }
@@ -238,12 +245,35 @@ fn fetch(
 }
 
 struct Came {
-    memo: Memo,
+    memo: Result<Memo>,
+    /// Fetched by this process.
     bytes: u64,
     retries: u32,
 }
 
-fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Result<Came> {
+fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Came {
+    let (mut bytes, mut retries) = (0, 0);
+    let memo = fill_slot(inner, prepared, file, &mut retries).inspect(|(memo, came)| {
+        if *came == Origin::Fetched {
+            bytes = memo.fingerprint.size;
+        }
+    });
+    Came { memo: memo.map(|(memo, _)| memo), bytes, retries }
+}
+
+/// Who put a blob there.
+#[derive(PartialEq, Eq)]
+enum Origin {
+    Fetched,
+    Found,
+}
+
+fn fill_slot(
+    inner: &Inner,
+    prepared: &Prepared,
+    file: &crate::pins::PinnedFile,
+    retries: &mut u32,
+) -> Result<(Memo, Origin)> {
     let sources = Source::of(&prepared.declared, &prepared.pins, file, &inner.config);
     let patience = inner.config.patience.value;
     let job = Job { model: prepared.name().as_str(), file: &file.path, sources: &sources, patience };
@@ -252,15 +282,15 @@ fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile
         let slot = waiting(inner, prepared, |waiting| inner.store.slot(&file.sha256, file.size, limit, waiting))?;
         match slot {
             Slot::Vacant(partial) => {
-                let fetched = inner.fetcher.fill(job, partial, &inner.progress)?;
-                let bytes = fetched.memo.fingerprint.size;
-                return Ok(Came { memo: fetched.memo, bytes, retries: fetched.retries });
+                let fetched = inner.fetcher.fill(job, partial, &inner.progress);
+                *retries += fetched.retries;
+                return Ok((fetched.memo?, Origin::Fetched));
             }
             // Another entry's process filled it meanwhile.
             Slot::Present => {
                 let mut proofs = Proofs::new(&inner.store, inner.config.rehash_after.value, OnDamage::Quarantine);
                 if let Checked::Proven(memo) = proofs.check(&file.sha256, None)? {
-                    return Ok(Came { memo, bytes: 0, retries: 0 });
+                    return Ok((memo, Origin::Found));
                 }
             }
         }

@@ -62,6 +62,8 @@ mod harness;
 mod lock;
 mod model;
 mod notice;
+#[cfg(feature = "cli")]
+mod pinning;
 mod pins;
 mod prepared;
 mod progress;

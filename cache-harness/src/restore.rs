@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
 use crate::model::{FilePath, ModelName};
 use crate::provider::{Item, Layout, Wanted};
-use crate::store::{Content, Entry, Owner, Placed, Store, Survey, Turn};
+use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, Survey, TakenBack, Turn};
 
 /// What a restore did.
 #[derive(Debug, Default)]
@@ -177,17 +177,37 @@ impl Restoring<'_> {
                 return Ok(State::Right(placed(item, LinkMode::Copy, owner, Some(leads_to))));
             }
         }
-        if owner == Owner::Adopted {
+        self.make_way(item, file, recorded)?;
+        Ok(State::Missing(Placing::New))
+    }
+
+    /// Removes other content from an item's path if cache-harness put something there before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Foreign`] if it did not, [`Error::InUse`] if it did so for an entry that is in use, for example
+    /// another pin of the same name.
+    fn make_way(&mut self, item: &Item, file: &FilePath, recorded: Option<&Placed>) -> Result<()> {
+        let store = self.turn.store();
+        let others = self.neighbour_records(&item.path)?;
+        for (id, theirs) in others.iter().filter(|(_, theirs)| theirs.owner == Owner::Ours) {
+            match store.take_back_if_free(id, theirs)? {
+                TakenBack::Removed => return Ok(()),
+                TakenBack::Changed => {}
+                TakenBack::Leased(other) => {
+                    let (model, path) = (self.entry.model.to_string(), item.path.clone());
+                    return Err(Error::InUse { model, path, other });
+                }
+            }
+        }
+        let is_ours = |placed: &Placed| placed.owner == Owner::Ours;
+        if !recorded.is_some_and(is_ours) && !others.iter().any(|(_, theirs)| is_ours(theirs)) {
             let (model, path) = (self.entry.model.to_string(), item.path.clone());
             return Err(Error::Foreign { model, file: file.to_string(), path });
         }
-        if recorded.is_some() {
-            self.store().quarantine(&item.path)?;
-            self.note_repair(recorded);
-        } else {
-            self.take_from_neighbour(item, file)?;
-        }
-        Ok(State::Missing(Placing::New))
+        store.quarantine(&item.path)?;
+        self.note_repair(recorded);
+        Ok(())
     }
 
     fn note_repair(&mut self, recorded: Option<&Placed>) {
@@ -208,41 +228,27 @@ impl Restoring<'_> {
         if let Some(recorded) = recorded {
             return Ok(recorded.owner);
         }
-        let ours = self.neighbour_records(path)?.iter().any(|placed| placed.owner == Owner::Ours);
+        let ours = self.neighbour_records(path)?.iter().any(|(_, placed)| placed.owner == Owner::Ours);
         Ok(if ours { Owner::Ours } else { Owner::Adopted })
     }
 
-    fn neighbour_records(&mut self, path: &Path) -> Result<Vec<Placed>> {
+    /// What other entries recorded for a path.
+    fn neighbour_records(&mut self, path: &Path) -> Result<Vec<(EntryId, Placed)>> {
         let survey = match self.neighbours.take() {
             Some(survey) => survey,
             None => self.turn.store().survey()?,
         };
         let others = survey.residents.iter().filter(|resident| resident.id != *self.turn.id());
-        let placed = others.filter_map(|other| other.entry.as_ref()?.placed_at(path)).cloned().collect();
+        let placed = others.filter_map(|other| Some((other.id, other.entry.as_ref()?.placed_at(path)?.clone())));
+        let placed = placed.collect();
         self.neighbours = Some(survey);
         Ok(placed)
     }
 
     fn is_text_of_ours(&mut self, path: &Path, says: &str) -> bool {
         let neighbours = self.neighbour_records(path).unwrap_or_default();
-        let own = self.entry.placed_at(path).cloned();
-        neighbours.iter().chain(&own).any(|placed| matches!(&placed.content, Content::Text(text) if text == says))
-    }
-
-    /// The path was placed for another entry, for example an older pin of the same name: it makes room
-    /// unless that entry is in use.
-    fn take_from_neighbour(&mut self, item: &Item, file: &FilePath) -> Result<()> {
-        let store = self.turn.store();
-        let survey = store.survey()?;
-        for other in &survey.residents {
-            let Some(entry) = other.entry.as_ref().filter(|_| other.id != *self.turn.id()) else { continue };
-            let Some(theirs) = entry.placed_at(&item.path) else { continue };
-            if store.take_back_if_free(&other.id, theirs, entry)? {
-                return Ok(());
-            }
-        }
-        let model = self.entry.model.to_string();
-        Err(Error::Foreign { model, file: file.to_string(), path: item.path.clone() })
+        let records = neighbours.iter().map(|(_, placed)| placed).chain(self.entry.placed_at(path));
+        records.into_iter().any(|placed| matches!(&placed.content, Content::Text(text) if text == says))
     }
 
     fn remember(&mut self, placed: Placed) {

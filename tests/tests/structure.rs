@@ -9,11 +9,11 @@ const LAYERS: &[&[&str]] = &[
     &["error", "address"],
     &["fs", "lock", "document", "notice", "progress"],
     &["config", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],
-    &["fetch", "provider", "pinning"],
+    &["fetch", "provider"],
     &["restore"],
     &["ask", "cached_model", "fill", "bypass", "cache", "prepared", "proof"],
     &["report"],
-    &["warm"],
+    &["warm", "pinning"],
     &["harness"],
     &["cli"],
 ];

@@ -1,13 +1,18 @@
 //! The command line: data on stdout, everything else on stderr; exit 0 done, 1 failed, 2 wrong usage.
 
+mod add;
 mod annotations;
+mod catalog_text;
 mod clean;
 mod context;
 mod demo;
+mod edit;
 mod env;
 mod evict;
 mod inventory;
+mod lock;
 mod progress;
+mod remove;
 mod report;
 mod restore;
 mod run;
@@ -89,6 +94,12 @@ enum Command {
     Optimize(clean::Optimize),
     /// Evict named models
     Evict(evict::Evict),
+    /// Declare a model in the catalog and pin it
+    Add(add::Add),
+    /// Take a model out of the catalog and the lock file
+    Remove(remove::Remove),
+    /// Pin the models of the catalog, or check the pins
+    Lock(lock::Lock),
     /// Show the same tests with and without the cache
     Demo(demo::Demo),
     #[command(hide = true, subcommand)]
@@ -123,6 +134,9 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Prune(command) => command.run(&context),
         Command::Optimize(command) => command.run(&context),
         Command::Evict(command) => command.run(&context),
+        Command::Add(command) => command.run(&context),
+        Command::Remove(command) => command.run(&context),
+        Command::Lock(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
         Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
     };

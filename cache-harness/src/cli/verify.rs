@@ -108,7 +108,7 @@ impl Document {
         }
         let _lease = store.lease(&prepared.entry_files)?;
         let turn = store.turn(&prepared.id, &Waiting::BRIEF)?;
-        let Some(mut entry) = store.entry(&prepared.id)?.filter(|entry| entry.filled.is_some()) else { return Ok(()) };
+        let Some(mut entry) = store.entry(&prepared.id)?.filter(|entry| !entry.memos.is_empty()) else { return Ok(()) };
         let name = prepared.name().to_string();
         let mut proofs = Proofs::new(store, Duration::ZERO, OnDamage::Leave);
         let digests: BTreeSet<_> = entry.files.iter().map(|file| file.sha256).collect();

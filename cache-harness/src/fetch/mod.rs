@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::model::FilePath;
 use crate::pins::{PinnedFile, Pins};
 use crate::progress::{Progress, Step};
-use crate::store::{Memo, Partial};
+use crate::store::{Memo, Partial, Received};
 
 /// Where the bytes of one file can be had.
 #[derive(Debug, Clone)]
@@ -62,10 +62,12 @@ pub(crate) struct Job<'a> {
     pub(crate) patience: Duration,
 }
 
-/// A fetch that ended in the pinned bytes.
-#[derive(Debug, Clone, Copy)]
+/// How a fetch ended.
+#[derive(Debug)]
 pub(crate) struct Fetched {
-    pub(crate) memo: Memo,
+    /// The pinned bytes are published, or no source had them.
+    pub(crate) memo: Result<Memo>,
+    /// How often an exchange was tried again.
     pub(crate) retries: u32,
 }
 
@@ -78,13 +80,16 @@ pub(crate) struct Fetcher {
 impl Fetcher {
     /// Fills and publishes the partial from the first of the job's sources that has the bytes.
     ///
-    /// # Errors
-    ///
-    /// [`Error::SourcesFailed`] with what each source failed with; at once what fails on our own disk.
-    pub(crate) fn fill(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Result<Fetched> {
+    /// It fails with [`Error::SourcesFailed`] with what each source failed with; at once what fails on our own disk.
+    pub(crate) fn fill(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Fetched {
+        let mut retries = 0;
+        let memo = self.try_sources(job, partial, progress, &mut retries);
+        Fetched { memo, retries }
+    }
+
+    fn try_sources(&self, job: Job<'_>, partial: Partial, progress: &Progress, retries: &mut u32) -> Result<Memo> {
         let mut attempts = Vec::new();
         let mut slot = Some(partial);
-        let mut retries = 0;
         for source in job.sources {
             let Some(mut partial) = slot.take() else { break };
             let label = match source {
@@ -94,20 +99,14 @@ impl Fetcher {
             let received = match source {
                 Source::Path(path) => local::read(path, &mut partial),
                 Source::Url { url, token } => {
-                    let line = self.line.get_or_try_init(http::Line::open)?;
-                    let transfer = http::Transfer { url: url.clone(), token: token.clone(), patience: job.patience };
-                    let file = job.file.to_string();
-                    let (returned, count, received) = line.run(transfer, partial, file, job.model, progress);
+                    let (returned, count, received) = self.transfer(job, url, token.as_ref(), partial, progress)?;
                     partial = returned;
-                    retries += count;
+                    *retries += count;
                     received
                 }
             };
             let error = match received {
-                Ok(received) if received.digest == *partial.digest() => {
-                    let memo = partial.commit(received)?;
-                    return Ok(Fetched { memo, retries });
-                }
+                Ok(received) if received.digest == *partial.digest() => return partial.commit(received),
                 Ok(received) => partial.mismatch(received, job.file.as_str(), &label),
                 Err(error) => error,
             };
@@ -120,5 +119,31 @@ impl Fetcher {
             slot = Some(partial);
         }
         Err(Error::SourcesFailed { model: job.model.to_owned(), file: job.file.to_string(), attempts })
+    }
+
+    /// Takes whatever bytes `url` sends: for pinning, which comes before there is anything to compare with.
+    #[cfg(feature = "cli")]
+    pub(crate) fn take(
+        &self,
+        job: Job<'_>,
+        url: &str,
+        draft: Partial,
+        progress: &Progress,
+    ) -> Result<(Partial, Received)> {
+        let (draft, _, received) = self.transfer(job, url, None, draft, progress)?;
+        received.map(|received| (draft, received))
+    }
+
+    fn transfer(
+        &self,
+        job: Job<'_>,
+        url: &str,
+        token: Option<&Token>,
+        partial: Partial,
+        progress: &Progress,
+    ) -> Result<(Partial, u32, Result<Received>)> {
+        let line = self.line.get_or_try_init(http::Line::open)?;
+        let transfer = http::Transfer { url: url.to_owned(), token: token.cloned(), patience: job.patience };
+        Ok(line.run(transfer, partial, job.file.to_string(), job.model, progress))
     }
 }

@@ -4,7 +4,7 @@
 //! in the middle leaves an entry with some blobs missing, which the next use fills again or the next
 //! eviction removes: what was placed goes first, then the blobs, then the record that names them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::entry::Read;
@@ -13,7 +13,7 @@ use super::{Content, Entry, EntryId, Owner, Placed, Resident, Store, Survey, Tur
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, Found, LinkMode};
-use crate::lock::{ExclusiveLock, Waiting};
+use crate::lock::{ExclusiveLock, SharedLock, Waiting};
 use crate::time;
 
 /// How much the store may hold.
@@ -43,6 +43,16 @@ pub(crate) struct Reserved {
     pub(crate) excess: u64,
 }
 
+/// What became of a file that was placed for another entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TakenBack {
+    Removed,
+    /// It is not what was placed any more.
+    Changed,
+    /// That entry, of this model, is in use.
+    Leased(String),
+}
+
 /// The right to choose what goes; while it is held no entry is recorded.
 struct Choosing<'a> {
     store: &'a Store,
@@ -51,12 +61,14 @@ struct Choosing<'a> {
 }
 
 impl Store {
-    fn choosing(&self) -> Result<Choosing<'_>> {
+    /// Waits for the right to choose, does what must come before the count, and counts.
+    fn choosing(&self, first: impl FnOnce() -> Result<()>) -> Result<Choosing<'_>> {
         if !self.is_ours() {
             let reason = "its CACHEDIR.TAG is missing or not ours, so nothing is removed from it".to_owned();
             return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
         }
         let lock = ExclusiveLock::acquire(&self.gc_file(), &Waiting::BRIEF)?;
+        first()?;
         Ok(Choosing { store: self, survey: self.survey()?, _lock: lock })
     }
 
@@ -72,10 +84,8 @@ impl Store {
         if bytes > max_bytes {
             return Err(Error::OverBudget { model: entry.model.to_string(), bytes, max_bytes });
         }
-        let mut choosing = store.choosing()?;
         // Counted as promised from here on, also by others.
-        store.write_record(turn.id(), entry)?;
-        choosing.survey = store.survey()?;
+        let mut choosing = store.choosing(|| store.write_record(turn.id(), entry))?;
         let coming = choosing.survey.promised(store) + copies;
         let (plan, evicted) = choosing.make_room(coming, budget)?;
         let held = plan.remaining.saturating_sub(coming);
@@ -105,7 +115,7 @@ impl Store {
 
     /// Evicts what `budget` does not let stay.
     pub(crate) fn trim(&self, budget: &Budget) -> Result<Vec<Evicted>> {
-        let mut choosing = self.choosing()?;
+        let mut choosing = self.choosing(|| Ok(()))?;
         let coming = choosing.survey.promised(self);
         let (plan, evicted) = choosing.make_room(coming, budget)?;
         if plan.remaining <= budget.policy.max_size {
@@ -131,7 +141,7 @@ impl Store {
 
     /// Evicts these entries unless they are in use.
     pub(crate) fn evict(&self, ids: &[EntryId]) -> Result<Vec<Evicted>> {
-        let mut choosing = self.choosing()?;
+        let mut choosing = self.choosing(|| Ok(()))?;
         let mut evicted = Vec::new();
         for id in ids {
             evicted.extend(choosing.evict(id, Reason::Asked)?);
@@ -144,7 +154,7 @@ impl Store {
     /// Removes what no entry needs: partials nobody fills, quarantine, blobs nobody names, temporary files.
     /// Returns the bytes freed.
     pub(crate) fn sweep(&self) -> Result<u64> {
-        let mut choosing = self.choosing()?;
+        let mut choosing = self.choosing(|| Ok(()))?;
         let before = choosing.survey.used();
         choosing.sweep_partials()?;
         choosing.sweep_quarantine()?;
@@ -234,9 +244,19 @@ impl Choosing<'_> {
     /// Removes what was placed for an entry and is still what was placed.
     fn take_back(&self, entry: &Entry) -> Result<()> {
         let others = self.survey.residents.iter().filter_map(|other| other.entry.as_ref());
-        let kept: HashSet<&PathBuf> = others.flat_map(|other| &other.placed).map(|placed| &placed.path).collect();
+        let same = |one: &Content, other: &Content| match (one, other) {
+            (Content::Blob { sha256, .. }, Content::Blob { sha256: other, .. }) => sha256 == other,
+            _ => one == other,
+        };
+        let mut kept: HashMap<&PathBuf, Vec<&Content>> = HashMap::new();
+        for placed in others.flat_map(|other| &other.placed) {
+            kept.entry(&placed.path).or_default().push(&placed.content);
+        }
+        let is_kept = |placed: &&Placed| {
+            kept.get(&placed.path).is_some_and(|contents| contents.iter().any(|other| same(other, &placed.content)))
+        };
         let mut unlinked = Vec::new();
-        for placed in entry.placed.iter().filter(|placed| !kept.contains(&placed.path)) {
+        for placed in entry.placed.iter().filter(|placed| !is_kept(placed)) {
             let hardlink = match &placed.content {
                 Content::Blob { sha256, mode: LinkMode::Hardlink } => Some(*sha256),
                 _ => None,
@@ -305,11 +325,18 @@ impl Choosing<'_> {
 
 impl Store {
     /// Removes what stands at one path for another entry, unless that entry is in use.
-    pub(crate) fn take_back_if_free(&self, id: &EntryId, placed: &Placed, entry: &Entry) -> Result<bool> {
-        match ExclusiveLock::try_acquire(&self.lease_file(id))? {
-            Some(_unused) => self.remove_placed(placed, entry),
-            None => Ok(false),
+    pub(crate) fn take_back_if_free(&self, id: &EntryId, placed: &Placed) -> Result<TakenBack> {
+        let Read::Entry(mut entry) = self.read_record(id)? else { return Ok(TakenBack::Changed) };
+        let Some(_unused) = ExclusiveLock::try_acquire(&self.lease_file(id))? else {
+            return Ok(TakenBack::Leased(entry.model.to_string()));
+        };
+        if !self.remove_placed(placed, &entry)? {
+            return Ok(TakenBack::Changed);
         }
+        entry.placed.retain(|known| known.path != placed.path);
+        let _choosing = SharedLock::acquire(&self.gc_file(), &Waiting::BRIEF)?;
+        self.write_record(id, &entry)?;
+        Ok(TakenBack::Removed)
     }
 
     /// Removes one placed file if it is ours and still what was placed.

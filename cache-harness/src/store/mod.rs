@@ -43,7 +43,7 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
-pub(crate) use evict::{Budget, Evicted};
+pub(crate) use evict::{Budget, Evicted, TakenBack};
 pub(crate) use lease::{EntryFiles, Lease};
 pub(crate) use partial::{Partial, Received, Slot};
 pub(crate) use survey::{Resident, Survey};

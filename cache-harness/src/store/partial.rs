@@ -59,6 +59,16 @@ impl Store {
         let limit = size.unwrap_or(limit);
         Ok(Slot::Vacant(Partial { lock: Some(lock), digest: *digest, size, limit, target, written: 0, tail: None }))
     }
+
+    /// A partial for what `url` will send, when nobody knows its digest yet: until [`Partial::publish`] it is named
+    /// by the digest of the address, so that two processes do not fetch the same at once.
+    #[cfg(feature = "cli")]
+    pub(crate) fn draft(&self, url: &str, limit: u64, waiting: &Waiting<'_>) -> Result<Partial> {
+        let digest = Sha256Digest::of(url.as_bytes());
+        let lock = ExclusiveLock::acquire(&self.partial(&digest), waiting)?;
+        let target = self.blob(&digest);
+        Ok(Partial { lock: Some(lock), digest, size: None, limit, target, written: 0, tail: None })
+    }
 }
 
 impl Partial {
@@ -160,6 +170,20 @@ impl Partial {
         self.lock = None;
         let fingerprint = fs::fingerprint(&handle).map_err(Error::io("look at", &self.target))?;
         Ok(Memo { fingerprint, hashed_at: time::unix_seconds(time::now()) })
+    }
+
+    /// Publishes a [`draft`](Store::draft) as the blob it turned out to be, unless that is there already.
+    #[cfg(feature = "cli")]
+    pub(crate) fn publish(mut self, received: Received, store: &Store, waiting: &Waiting<'_>) -> Result<()> {
+        match store.slot(&received.digest, Some(received.size), received.size, waiting)? {
+            Slot::Present => Ok(()),
+            Slot::Vacant(place) => {
+                self.digest = received.digest;
+                self.target.clone_from(&place.target);
+                // `place` holds the blob's own lock until the blob is there.
+                self.commit(received).map(|_| drop(place))
+            }
+        }
     }
 
     fn file(&self) -> io::Result<std::fs::File> {

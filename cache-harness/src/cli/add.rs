@@ -1,0 +1,168 @@
+//! `add NAME SOURCE`: declares a model and pins it.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::Serialize;
+
+use super::catalog_text::{self, Block};
+use super::edit::{self, Edit};
+use super::{Context, Verdict, lock};
+use crate::catalog::{Declared, Source};
+use crate::error::{Error, Result};
+use crate::model::ModelName;
+use crate::pins::Pins;
+use crate::provider_kind::ProviderKind;
+use crate::units::ByteSize;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Add {
+    /// The name that tests ask for
+    name: ModelName,
+    /// A file or folder, or an address; further addresses are mirrors of the first
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// Whose layout the model is put into: directory, huggingface, openai-whisper or torch-hub
+    #[arg(long, value_name = "KIND")]
+    provider: Option<ProviderKind>,
+    /// The id under which the model is loaded, such as owner/name; implies the provider huggingface
+    #[arg(long, value_name = "ID")]
+    hub_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    name: &'a str,
+    files: usize,
+    bytes: u64,
+    max_bytes: u64,
+    lock: &'a Path,
+    catalog: &'a Path,
+}
+
+impl Add {
+    pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
+        let cache = context.cache()?;
+        let inner = &cache.inner;
+        let (name, path) = (&self.name, edit::catalog_path(inner));
+        edit::refuse_newer(&inner.lock)?;
+        if let Some(known) = inner.catalog.models.get(name) {
+            return Ok(refuse_known(context, name, &path, known.line));
+        }
+        if let Some(repository) = self.sources.iter().find_map(|source| source.strip_prefix("hf:")) {
+            let (repo, revision) = repository.split_once('@').unwrap_or((repository, "main"));
+            return Ok(lock::refuse_hub(context, name, repo, revision, &path));
+        }
+        let block = match self.block(path.parent().unwrap_or(&path)) {
+            Ok(block) => block,
+            Err(message) => return Ok(refuse(context, &message, None)),
+        };
+        let text = catalog_text::insert(&edit::catalog_or_new(&path)?, name, &block)?;
+        let read = edit::parse(&path, &text, &context.environment);
+        let declared = match read.and_then(|read| read.get(name.as_str()).cloned()) {
+            Ok(declared) => declared,
+            // The catalog was fine a moment ago, so its line says nothing: the arguments are wrong.
+            Err(Error::Malformed { message, hint, .. }) => return Ok(refuse(context, &message, hint.as_deref())),
+            Err(error) => return Err(error),
+        };
+        if let Source::Path(source, _) = &declared.source
+            && !source.exists()
+        {
+            return Ok(refuse(context, &format!("`{}` does not exist", source.display()), None));
+        }
+        let pins = edit::pin(inner, &declared)?;
+
+        let mut edit = Edit::begin(inner)?;
+        if let Some(known) = edit.catalog(&context.environment)?.models.get(name) {
+            return Ok(refuse_known(context, name, &path, known.line));
+        }
+        let base = edit.text.take().unwrap_or_else(|| catalog_text::NEW.to_owned());
+        edit.text = Some(catalog_text::insert(&base, name, &block)?);
+        edit.lock.models.insert(name.clone(), pins.clone());
+        let lock = edit.lock.path.clone();
+        edit.write()?;
+        self.tell(context, &declared, &pins, inner.config.max_size.value, (&lock, &path))
+    }
+
+    fn tell(
+        &self,
+        context: &Context,
+        declared: &Declared,
+        pins: &Pins,
+        max_size: ByteSize,
+        (lock, catalog): (&Path, &Path),
+    ) -> Result<Verdict> {
+        let (name, files, bytes) = (self.name.as_str(), pins.files.len(), pins.bytes().unwrap_or(0));
+        if context.wants_json() {
+            let max_bytes = max_size.0;
+            context.json(&Document { name, files, bytes, max_bytes, lock, catalog })?;
+        } else {
+            let noun = if files == 1 { "file" } else { "files" };
+            context.out(&format!("added {name}: {files} {noun}, {} of {max_size}", ByteSize(bytes)))?;
+            context.out(&format!("  #[cached_model(\"{name}\")]"))?;
+        }
+        if bytes > max_size.0 {
+            context.say(&format!(
+                "warning: {name} alone is larger than `max_size`: set it in [cache] to at least \"{bytes}\""
+            ));
+        }
+        if let Source::Urls(urls) = &declared.source
+            && urls.len() > 1
+        {
+            context.say("only the first address was asked; what the mirrors send is compared with its bytes");
+        }
+        Ok(Verdict::Holds)
+    }
+
+    /// The block to write into a catalog in `folder`; or what is wrong with the arguments.
+    fn block(&self, folder: &Path) -> Result<Block, String> {
+        let provider = self.provider.or(self.hub_id.as_ref().map(|_| ProviderKind::Huggingface));
+        if provider == Some(ProviderKind::Huggingface) && self.hub_id.is_none() {
+            return Err(
+                "provider `huggingface` needs `--hub-id owner/name`: the id under which the model is loaded".into()
+            );
+        }
+        let source = match self.sources.as_slice() {
+            [path] if !path.contains("://") => catalog_text::Source::Path(written(path, folder)?),
+            urls => match urls.iter().find(|url| !url.contains("://")) {
+                Some(path) => return Err(format!("`{path}` is no address: only one path can be given")),
+                None => catalog_text::Source::Urls(urls.to_vec()),
+            },
+        };
+        Ok(Block { source, provider: provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
+    }
+}
+
+fn refuse(context: &Context, message: &str, hint: Option<&str>) -> Verdict {
+    context.failure(message, hint);
+    Verdict::Code(2)
+}
+
+fn refuse_known(context: &Context, name: &ModelName, catalog: &Path, line: usize) -> Verdict {
+    let message = format!("`{name}` is already declared in `{}`, line {line}", catalog.display());
+    let hint = format!("`cache-harness lock {name}` pins it anew, `cache-harness remove {name}` removes it");
+    refuse(context, &message, Some(&hint))
+}
+
+/// `path`, given in the current folder, as it is written in a catalog in `folder`.
+fn written(path: &str, folder: &Path) -> Result<String, String> {
+    // What the catalog itself expands means the same everywhere.
+    if path.starts_with(['/', '~']) || path.contains('$') {
+        return Ok(path.to_owned());
+    }
+    let unknown = |error: std::io::Error| format!("`{path}` cannot be found: {error}");
+    let absolute = std::path::absolute(path).map_err(unknown)?;
+    let target = match (absolute.parent(), absolute.file_name()) {
+        // A link in the last place is what was meant, and stays.
+        (Some(parent), Some(name)) => parent.canonicalize().map_err(unknown)?.join(name),
+        _ => absolute.canonicalize().map_err(unknown)?,
+    };
+    let folder = folder.canonicalize().map_err(unknown)?;
+    let shared = target.components().zip(folder.components()).take_while(|(left, right)| left == right).count();
+    let up = folder.components().skip(shared).map(|_| Component::ParentDir);
+    let relative: PathBuf = up.chain(target.components().skip(shared)).collect();
+    match relative.to_str() {
+        Some("") => Ok(".".to_owned()),
+        Some(text) => Ok(text.to_owned()),
+        None => Err(format!("`{}` is not UTF-8, which TOML needs", relative.display())),
+    }
+}

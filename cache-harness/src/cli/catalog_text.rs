@@ -1,0 +1,200 @@
+//! The text of a catalog, edited so that everything else in it stays as its authors wrote it.
+
+use toml_edit::{Array, DocumentMut, Item, Table, value};
+
+use crate::error::{Error, Result};
+use crate::model::ModelName;
+
+/// The text of a catalog that nobody wrote yet.
+pub(super) const NEW: &str = "\
+# The models that the tests of this project need. `cache-harness add`, `remove` and `lock` keep this file and
+# `cache-harness.lock` beside it, which pins the bytes: commit both.
+
+[cache]
+# dir = \".cache/models\"   # default: the user's cache directory; relative to this file
+# max_size = \"2GB\"        # what all models together may take of the disk
+# max_age = \"7d\"          # unused for longer: may go
+";
+
+/// What stands in a model's block.
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    pub(super) source: Source,
+    pub(super) provider: Option<&'static str>,
+    pub(super) hub_id: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Path(String),
+    Urls(Vec<String>),
+}
+
+/// `text` with a block for `name` after those of the other models.
+pub(super) fn insert(text: &str, name: &ModelName, block: &Block) -> Result<String> {
+    let mut document = parse(text)?;
+    let mut table = Table::new();
+    match &block.source {
+        Source::Path(path) => table.insert("path", value(path)),
+        Source::Urls(urls) => table.insert("urls", value(urls.iter().collect::<Array>())),
+    };
+    if let Some(provider) = block.provider {
+        table.insert("provider", value(provider));
+    }
+    if let Some(hub_id) = &block.hub_id {
+        table.insert("hub_id", value(hub_id));
+    }
+    let last = last_position(document.as_table_mut());
+    let models = document.entry("models").or_insert_with(|| {
+        let mut models = Table::new();
+        models.set_implicit(true);
+        Item::Table(models)
+    });
+    let goes_last = match models {
+        Item::Table(models) => models.is_empty() || last_position(models) == last,
+        _ => false,
+    };
+    match models {
+        Item::Table(models) => models.insert(name.as_str(), Item::Table(table)),
+        other => {
+            let models = other.as_table_like_mut().ok_or_else(|| unexpected("`models` is no table"))?;
+            models.insert(name.as_str(), value(table.into_inline_table()))
+        }
+    };
+    if goes_last {
+        keep_the_end_above(&mut document, name);
+    }
+    Ok(document.to_string())
+}
+
+/// Puts the comments at the end of the file above the new block: they belong to what they follow.
+fn keep_the_end_above(document: &mut DocumentMut, name: &ModelName) {
+    let end = document.trailing().as_str().unwrap_or_default().trim_end().to_owned();
+    if let Some(Item::Table(table)) = document["models"].get_mut(name.as_str())
+        && !end.is_empty()
+    {
+        table.decor_mut().set_prefix(format!("{end}\n\n"));
+        document.set_trailing("");
+    }
+}
+
+fn last_position(table: &mut Table) -> Option<isize> {
+    let mut last = None;
+    each_table(table, &mut |table| last = last.max(table.position()));
+    last
+}
+
+/// `text` without the block of `name` and the comment right above it.
+pub(super) fn remove(text: &str, name: &ModelName) -> Result<String> {
+    let mut document = parse(text)?;
+    let models = document.get_mut("models").and_then(Item::as_table_like_mut);
+    let removed = models.and_then(|models| models.remove(name.as_str()));
+    if let Some(Item::Table(removed)) = removed {
+        let above = removed.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
+        let others = paragraphs_before_the_last(above);
+        if !others.trim().is_empty() {
+            hand_on(&mut document, removed.position(), others);
+        }
+    }
+    Ok(document.to_string())
+}
+
+/// What stands above a header without belonging to it: the lines up to the last empty one.
+fn paragraphs_before_the_last(above: &str) -> &str {
+    let own = above.lines().rev().take_while(|line| !line.trim().is_empty()).map(str::len);
+    let own: usize = own.map(|bytes| bytes + 1).sum();
+    above[..above.len().saturating_sub(own)].trim_end()
+}
+
+/// Puts `comment` above the first table after `position`, or at the end.
+fn hand_on(document: &mut DocumentMut, position: Option<isize>, comment: &str) {
+    let mut positions = Vec::new();
+    each_table(document.as_table_mut(), &mut |table| positions.extend(table.position()));
+    let next = positions.into_iter().filter(|other| Some(*other) > position).min();
+    let Some(next) = next else {
+        let trailing = document.trailing().as_str().unwrap_or_default().to_owned();
+        document.set_trailing(format!("{comment}\n{trailing}"));
+        return;
+    };
+    each_table(document.as_table_mut(), &mut |table| {
+        if table.position() == Some(next) {
+            let above = table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+            table.decor_mut().set_prefix(format!("{comment}\n{above}"));
+        }
+    });
+}
+
+/// Visits the tables that have a header.
+fn each_table(table: &mut Table, visit: &mut dyn FnMut(&mut Table)) {
+    for (_, item) in table.iter_mut() {
+        match item {
+            Item::Table(table) => {
+                if !table.is_implicit() && !table.is_dotted() {
+                    visit(table);
+                }
+                each_table(table, visit);
+            }
+            Item::ArrayOfTables(tables) => tables.iter_mut().for_each(|table| {
+                visit(table);
+                each_table(table, visit);
+            }),
+            Item::None | Item::Value(_) => {}
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<DocumentMut> {
+    text.parse().map_err(|error: toml_edit::TomlError| unexpected(error.message()))
+}
+
+fn unexpected(message: &str) -> Error {
+    Error::Setting { name: "cache-harness.toml".to_owned(), message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> Block {
+        Block { source: Source::Path(path.to_owned()), provider: None, hub_id: None }
+    }
+
+    fn inserted(text: &str, name: &str) -> String {
+        insert(text, &name.parse().unwrap(), &file("x")).unwrap()
+    }
+
+    fn removed(text: &str, name: &str) -> String {
+        remove(text, &name.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_block_is_added_after_the_other_models_and_nothing_else_changes() {
+        let text = "# top\n[models.b]   # b\npath = 'b'\n\n# far\n[remote]\nurl = 'https://r.example' # r\n# end\n";
+        assert_eq!(
+            inserted(text, "a.b"),
+            "# top\n[models.b]   # b\npath = 'b'\n\n[models.\"a.b\"]\npath = \"x\"\n\n# far\n[remote]\nurl = 'https://r.example' # r\n# end\n"
+        );
+        assert_eq!(inserted("", "a"), "[models.a]\npath = \"x\"\n");
+        assert_eq!(inserted("[cache]\n# dir = 1\n", "a"), "[cache]\n# dir = 1\n\n[models.a]\npath = \"x\"\n");
+        assert_eq!(inserted("models = {}\n", "a"), "models = { a = { path = \"x\" } }\n");
+    }
+
+    #[test]
+    fn removing_takes_the_comment_right_above_and_leaves_the_others() {
+        let text =
+            "# the project\n\n# a's\n[models.a]\npath = 'a'\n# still a's\n\n# b's\n[models.b]\npath = 'b'\n# end\n";
+        assert_eq!(removed(text, "a"), "# the project\n# still a's\n\n# b's\n[models.b]\npath = 'b'\n# end\n");
+        assert_eq!(removed(text, "b"), "# the project\n\n# a's\n[models.a]\npath = 'a'\n# still a's\n# end\n");
+        assert_eq!(removed("models.a.path = 'a'\nmodels.b.path = 'b' # b\n", "a"), "models.b.path = 'b' # b\n");
+        assert_eq!(
+            removed("models = { a = { path = 'a' }, b = { path = 'b' } }\n", "a"),
+            "models = { b = { path = 'b' } }\n"
+        );
+    }
+
+    #[test]
+    fn adding_and_removing_gives_the_text_back() {
+        let text = "# top\n\n[models.b]\npath = 'b'\n";
+        assert_eq!(removed(&inserted(text, "a"), "a"), text);
+    }
+}

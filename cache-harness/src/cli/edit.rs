@@ -1,0 +1,121 @@
+//! The catalog and its lock file while this process alone edits them.
+//!
+//! Pinning can take minutes and is done before; then the files are read again under the lock, changed and
+//! written, so that of two commands at the same time neither undoes the other. The lock's file lies in the state
+//! folder: a project has no use for it.
+
+use std::path::{Path, PathBuf};
+
+use super::catalog_text;
+use crate::cache::Inner;
+use crate::catalog::{Catalog, Declared, Source};
+use crate::digest::Sha256Digest;
+use crate::document::{self, Document};
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::fs;
+use crate::lock::{ExclusiveLock, Waiting};
+use crate::pinning::Pinning;
+use crate::pins::{LockFile, Pins};
+
+/// The right to change a catalog and its lock file. What is not written is as it was.
+#[must_use = "the files are written by `write`"]
+pub(super) struct Edit {
+    path: PathBuf,
+    /// The catalog's text; `None` as long as there is no catalog.
+    pub(super) text: Option<String>,
+    pub(super) lock: LockFile,
+    turn: Option<ExclusiveLock>,
+}
+
+impl Edit {
+    /// Waits until no other process edits the files, and reads them.
+    pub(super) fn begin(inner: &Inner) -> Result<Self> {
+        let path = catalog_path(inner);
+        let turn = ExclusiveLock::acquire(&turn_file(inner, &path)?, &Waiting::BRIEF)?;
+        let (text, lock) = (document::read(&path)?, LockFile::read(&LockFile::beside(&path))?);
+        refuse_newer(&lock)?;
+        Ok(Self { path, text, lock, turn: Some(turn) })
+    }
+
+    /// The models that the catalog declares now.
+    pub(super) fn catalog(&self, environment: &Environment) -> Result<Catalog> {
+        parse(&self.path, self.text.as_deref().unwrap_or_default(), environment)
+    }
+
+    /// Writes what changed; the lock file last, so that nothing is pinned that is not declared.
+    pub(super) fn write(self) -> Result<()> {
+        if let Some(text) = &self.text {
+            write(&self.path, text)?;
+        }
+        write(&self.lock.path, &self.lock.render())
+    }
+}
+
+impl Drop for Edit {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            // Whoever waits finds the file gone and makes another.
+            let _ = turn.remove();
+        }
+    }
+}
+
+/// Pins a model. What was downloaded for it stays in the cache as long as the budget has room.
+pub(super) fn pin(inner: &Inner, declared: &Declared) -> Result<Pins> {
+    let Inner { config, store, fetcher, progress, lock, .. } = inner;
+    let pins = Pinning { config, store, fetcher, progress, lock }.pin(declared);
+    let downloaded = matches!(declared.source, Source::Urls(_)) && store.is_ours();
+    if downloaded && store.survey()?.used() > config.max_size.value.0 {
+        inner.log_evictions(&store.trim(&inner.budget())?);
+    }
+    pins
+}
+
+/// The catalog that is edited: the one that was found, else one in the current folder.
+pub(super) fn catalog_path(inner: &Inner) -> PathBuf {
+    inner.catalog.path.clone().unwrap_or_else(|| inner.catalog.start.join("cache-harness.toml"))
+}
+
+/// The catalog's text, or that of a new one.
+pub(super) fn catalog_or_new(path: &Path) -> Result<String> {
+    Ok(document::read(path)?.unwrap_or_else(|| catalog_text::NEW.to_owned()))
+}
+
+/// The models in a catalog's text, written or not.
+pub(super) fn parse(path: &Path, text: &str, environment: &Environment) -> Result<Catalog> {
+    Catalog::read(&mut Document::parse(path, text)?.root(), environment)
+}
+
+/// Writing it back would drop what this version does not understand.
+pub(super) fn refuse_newer(lock: &LockFile) -> Result<()> {
+    if !lock.newer {
+        return Ok(());
+    }
+    let reason = "a newer version of cache-harness wrote it; update cache-harness";
+    Err(Error::io("change", &lock.path)(std::io::Error::other(reason)))
+}
+
+/// An unchanged file is left alone: writing it would rebuild every annotated test.
+fn write(path: &Path, text: &str) -> Result<()> {
+    // Through a symbolic link: the project may keep its files elsewhere.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if document::read(&path)?.as_deref() == Some(text) {
+        return Ok(());
+    }
+    fs::write_durable(&path, text.as_bytes())
+}
+
+fn turn_file(inner: &Inner, catalog: &Path) -> Result<PathBuf> {
+    let folder = inner.config.state_dir.join("edits");
+    let folder = match fs::create_folders(&folder) {
+        Ok(_) => folder,
+        Err(_) => fs::private_folder("cache-harness-edits")?,
+    };
+    let real = match (catalog.parent().map(Path::canonicalize), catalog.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => catalog.to_owned(),
+    };
+    let key = Sha256Digest::of(real.as_os_str().as_encoded_bytes());
+    Ok(folder.join(format!("{}.lock", key.short())))
+}

@@ -1,0 +1,137 @@
+//! `lock [NAME…] [--check]`: pins what the catalog declares, or tells where the pins disagree with it.
+
+mod change;
+mod check;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use self::change::Change;
+use super::edit::{self, Edit};
+use super::{Context, Verdict};
+use crate::cache::Inner;
+use crate::catalog::{Declared, Source};
+use crate::error::{Error, Result};
+use crate::model::ModelName;
+use crate::pins::{LockFile, Pins};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Lock {
+    /// Models of the catalog; without names all, and blocks of models that are gone are dropped
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Change nothing: exit 1 if the lock file disagrees with the catalog or with files of the project
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Serialize)]
+struct Document {
+    models: Vec<Change>,
+    lock: PathBuf,
+}
+
+impl Lock {
+    pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
+        let cache = context.cache()?;
+        let inner = &cache.inner;
+        let declared = self.declared(inner)?;
+        if self.check {
+            return check::check(context, inner, &declared, self.names.is_empty());
+        }
+        edit::refuse_newer(&inner.lock)?;
+        let (mut pinned, mut failed, mut verdict) = (Vec::new(), Vec::new(), Verdict::Holds);
+        for model in declared {
+            match edit::pin(inner, model) {
+                Ok(pins) => pinned.push((model, pins)),
+                Err(error) => failed.push((model, error)),
+            }
+        }
+        self.write(context, inner, pinned)?;
+        for (model, error) in failed {
+            match &model.source {
+                Source::Hub { repo, revision, .. } => {
+                    verdict = refuse_hub(context, &model.name, repo, revision, &edit::catalog_path(inner));
+                }
+                // Its digest pins it. What lacks is the size, which only the unreachable source could tell.
+                _ if self.names.is_empty() && model.sha256.is_some() && !is_mismatch(&error) => {
+                    context.say(&format!("{}: pinned by the catalog, but not fetched: {error}", model.name));
+                }
+                _ if is_mismatch(&error) => {
+                    let hint = format!("if the file was meant to change, correct `sha256` in [models.{}]", model.name);
+                    context.failure(&error.to_string(), Some(&hint));
+                    verdict = Verdict::Fails;
+                }
+                _ => {
+                    context.error(&error);
+                    verdict = Verdict::Fails;
+                }
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// The models that were named, or all.
+    fn declared<'i>(&self, inner: &'i Inner) -> Result<Vec<&'i Declared>> {
+        if inner.catalog.path.is_none() {
+            return Err(Error::NoCatalog { start: inner.catalog.start.clone() });
+        }
+        match self.names.as_slice() {
+            [] => Ok(inner.catalog.models.values().collect()),
+            names => names.iter().map(|name| inner.catalog.get(name)).collect(),
+        }
+    }
+
+    fn write(&self, context: &Context, inner: &Inner, pinned: Vec<(&Declared, Pins)>) -> Result<()> {
+        let mut edit = Edit::begin(inner)?;
+        let mut changes = Vec::new();
+        for (model, pins) in pinned {
+            changes.push(Change::between(&model.name, edit.lock.models.get(&model.name), Some(&pins)));
+            edit.lock.models.insert(model.name.clone(), pins);
+        }
+        if self.names.is_empty() {
+            // Of the catalog as it is now: another process may have added a model meanwhile.
+            let catalog = edit.catalog(&context.environment)?;
+            let gone = |name: &&ModelName| !catalog.models.contains_key(*name);
+            let gone: Vec<_> = edit.lock.models.keys().filter(gone).cloned().collect();
+            for name in gone {
+                changes.push(Change::between(&name, edit.lock.models.remove(&name).as_ref(), None));
+            }
+        }
+        let lock = edit.lock.path.clone();
+        edit.write()?;
+        if context.wants_json() {
+            return context.json(&Document { models: changes, lock });
+        }
+        changes.iter().flat_map(Change::lines).try_for_each(|line| context.out(&line))
+    }
+}
+
+fn is_mismatch(error: &Error) -> bool {
+    match error {
+        Error::DigestMismatch { .. } => true,
+        Error::SourcesFailed { attempts, .. } => attempts.iter().any(is_mismatch),
+        _ => false,
+    }
+}
+
+/// Says what to write instead.
+pub(super) fn refuse_hub(context: &Context, name: &ModelName, repo: &str, revision: &str, catalog: &Path) -> Verdict {
+    use crate::document::{key_text, string_text};
+    let lock = LockFile::beside(catalog);
+    let version = if lock.exists() { "" } else { "version = 1\n\n" };
+    let (header, hub) = (key_text(name.as_str()), string_text(repo));
+    let (at, source) = (string_text(revision), string_text(&format!("hub:{repo}@{revision}")));
+    let hint = format!(
+        "write its block by hand; in `{}`:\n\n\
+         [models.{header}]\nhub = {hub}\nrevision = {at}\n\n\
+         and in `{}`, a line for each file:\n\n\
+         {version}[models.{header}]\nsource = {source}\ncommit = \"<40 hexadecimal digits>\"\nfiles = [\n  \
+         {{ path = \"<file>\", size = <bytes>, sha256 = \"<64 digits>\", etag = \"<sha256 of an LFS file, git blob id of another>\" }},\n]\n",
+        catalog.display(),
+        lock.display(),
+    );
+    context.failure(&format!("`{name}`: pinning a Hub repository is not built yet"), Some(&hint));
+    Verdict::Code(2)
+}

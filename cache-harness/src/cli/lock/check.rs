@@ -1,0 +1,91 @@
+//! `lock --check`: where the pins disagree with the catalog, or with files of the project.
+//!
+//! No network, and no bytes but those of `path` models.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::change::{Change, Outcome};
+use super::{Context, Verdict};
+use crate::cache::Inner;
+use crate::catalog::{Declared, Source};
+use crate::error::Result;
+use crate::pinning::pin_path;
+use crate::pins::Pins;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    disagreements: Vec<Disagreement>,
+    lock: &'a Path,
+}
+
+#[derive(Serialize)]
+struct Disagreement {
+    name: String,
+    reasons: Vec<String>,
+}
+
+pub(super) fn check(context: &Context, inner: &Inner, declared: &[&Declared], all: bool) -> Result<Verdict> {
+    let lock = &inner.lock;
+    let mut disagreements = Vec::new();
+    for model in declared {
+        let reasons = reasons(model, lock.models.get(&model.name));
+        if !reasons.is_empty() {
+            disagreements.push(Disagreement { name: model.name.to_string(), reasons });
+        }
+    }
+    let gone = lock.models.keys().filter(|name| all && !inner.catalog.models.contains_key(*name));
+    disagreements.extend(gone.map(|name| {
+        let reasons = vec!["is pinned, but not in the catalog".to_owned()];
+        Disagreement { name: name.to_string(), reasons }
+    }));
+    let names: Vec<_> = disagreements.iter().map(|one| one.name.clone()).collect();
+    if context.wants_json() {
+        context.json(&Document { disagreements, lock: &lock.path })?;
+    } else {
+        for one in &disagreements {
+            one.reasons.iter().try_for_each(|reason| context.out(&format!("{}: {reason}", one.name)))?;
+        }
+    }
+    if names.is_empty() {
+        context.say(&format!("`{}` agrees with the catalog", lock.path.display()));
+        return Ok(Verdict::Holds);
+    }
+    let message = format!("`{}` disagrees with the catalog or the project's files", lock.path.display());
+    // Only without names does `lock` drop what is gone.
+    let gone = names.iter().any(|name| inner.catalog.get(name).is_err());
+    let names = if gone { String::new() } else { format!(" {}", names.join(" ")) };
+    context.failure(&message, Some(&format!("run `cache-harness lock{names}` and commit the lock file")));
+    Ok(Verdict::Fails)
+}
+
+fn reasons(declared: &Declared, locked: Option<&Pins>) -> Vec<String> {
+    let source = declared.source.describe();
+    let Some(locked) = locked else {
+        // Its digest stands in the catalog, which is enough.
+        return if declared.sha256.is_some() { Vec::new() } else { vec!["is not pinned".to_owned()] };
+    };
+    if locked.source != source {
+        return vec![format!("is pinned from `{}`, but declared as `{source}`", locked.source)];
+    }
+    match (&declared.source, declared.sha256) {
+        (Source::Path(path, _), _) => match pin_path(path) {
+            Ok(files) => {
+                let now = Pins { source, commit: locked.commit.clone(), files };
+                let change = Change::between(&declared.name, Some(locked), Some(&now));
+                let differs = change.outcome != Outcome::Unchanged;
+                change.files.iter().filter(|_| differs).map(super::change::FileChange::line).collect()
+            }
+            Err(error) => vec![error.to_string()],
+        },
+        (Source::Urls(_), Some(sha256)) => {
+            let other = locked.files.iter().find(|file| file.sha256 != sha256);
+            let told = other.map(|file| {
+                format!("{}: {} is pinned, but {} declared", file.path, file.sha256.short(), sha256.short())
+            });
+            told.into_iter().collect()
+        }
+        (Source::Urls(_) | Source::Hub { .. }, _) => Vec::new(),
+    }
+}
