@@ -4,4 +4,7 @@
 mod pinned;
 mod project;
 
+mod hit_cost;
+mod offline;
 mod one_download;
+mod traced;
