@@ -5,6 +5,7 @@
 //! point leaves only files that a record names.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::Verify;
@@ -63,34 +64,52 @@ pub(crate) fn place_unrecorded(
     mut blob: impl FnMut(&FilePath, &Sha256Digest) -> Result<PathBuf>,
 ) -> Result<()> {
     for item in &layout.items {
-        if let Some(parent) = item.path.parent() {
-            fs::create_folders(parent)?;
-        }
-        let (Wanted::Bytes { file, sha256 } | Wanted::Pointer { file, sha256, .. }) = &item.wanted else {
-            if let (Wanted::Text(text), Found::Nothing) = (&item.wanted, fs::look(&item.path)?) {
-                fs::write_new(&item.path, text.as_bytes())?;
+        let mut attempts = 8;
+        loop {
+            match place_item_unrecorded(model, layout, item, &mut blob) {
+                // Another process was faster: what it put there is looked at.
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists && attempts > 0 => {
+                    attempts -= 1;
+                }
+                placed => break placed?,
             }
-            continue;
-        };
-        match fs::look_through(&item.path)? {
-            Found::File(_) if has_digest(&item.path, sha256)? => continue,
-            Found::Nothing if fs::look(&item.path)? == Found::Nothing => {}
-            _ => {
-                let (model, path) = (model.to_string(), item.path.clone());
-                return Err(Error::Foreign { model, file: file.to_string(), path });
-            }
-        }
-        let source = match &item.wanted {
-            Wanted::Pointer { target, .. } => target.clone(),
-            _ => blob(file, sha256)?,
-        };
-        let source = fs::Source { path: &source, digest: sha256, tag: fs::TEMPORARY };
-        match item.leads_to() {
-            Some(_) => fs::place_symlink(source, &item.path, Placing::New)?,
-            None => drop(fs::place(source, &item.path, layout.ladder, Placing::New)?),
         }
     }
     Ok(())
+}
+
+fn place_item_unrecorded(
+    model: &ModelName,
+    layout: &Layout,
+    item: &Item,
+    blob: &mut impl FnMut(&FilePath, &Sha256Digest) -> Result<PathBuf>,
+) -> Result<()> {
+    if let Some(parent) = item.path.parent() {
+        fs::create_folders(parent)?;
+    }
+    let (Wanted::Bytes { file, sha256 } | Wanted::Pointer { file, sha256, .. }) = &item.wanted else {
+        if let (Wanted::Text(text), Found::Nothing) = (&item.wanted, fs::look(&item.path)?) {
+            fs::write_new(&item.path, text.as_bytes())?;
+        }
+        return Ok(());
+    };
+    match fs::look_through(&item.path)? {
+        Found::File(_) if has_digest(&item.path, sha256)? => return Ok(()),
+        Found::Nothing if fs::look(&item.path)? == Found::Nothing => {}
+        _ => {
+            let (model, path) = (model.to_string(), item.path.clone());
+            return Err(Error::Foreign { model, file: file.to_string(), path });
+        }
+    }
+    let source = match &item.wanted {
+        Wanted::Pointer { target, .. } => target.clone(),
+        _ => blob(file, sha256)?,
+    };
+    let source = fs::Source { path: &source, digest: sha256, tag: fs::TEMPORARY };
+    match item.leads_to() {
+        Some(_) => fs::place_symlink(source, &item.path, Placing::New),
+        None => fs::place(source, &item.path, layout.ladder, Placing::New).map(drop),
+    }
 }
 
 /// Whether the file that `path` leads to has this digest, by hashing it.
@@ -277,7 +296,7 @@ impl Restoring<'_> {
     fn settle(&mut self, item: &Item, mut placing: Placing) -> Result<()> {
         for _ in 0..8 {
             match self.place(item, placing) {
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {}
                 placed => return placed.map(|placed| self.remember(placed)),
             }
             self.neighbours = None;
