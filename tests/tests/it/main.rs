@@ -4,7 +4,9 @@
 mod pinned;
 mod project;
 
+mod full_disk;
 mod hit_cost;
 mod offline;
 mod one_download;
 mod traced;
+mod unusable;
