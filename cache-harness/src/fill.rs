@@ -55,14 +55,19 @@ pub(crate) fn fill(
         return Ok((Outcome::Hit, proof));
     }
     let recorded = inner.store.entry(&prepared.id)?;
+    let is_recorded = recorded.is_some();
     let mut entry = recorded.unwrap_or_else(|| new_entry(prepared));
+    if !is_recorded && prepared.pins.files.iter().any(|file| inner.store.blob(&file.sha256).exists()) {
+        // Named from here on, so that no eviction takes the blobs between this look at them and their use.
+        turn.record(&mut entry)?;
+    }
     (entry.model, entry.provider) = (prepared.name().clone(), prepared.provider.to_string());
 
     let offline = ask.offline.unwrap_or(inner.config.offline.value);
     let lacking = check(inner, prepared, verify, offline, &mut entry)?;
     if !lacking.is_empty() {
         refuse_if_offline(inner, prepared, offline, &lacking)?;
-        let reserved = Store::reserve(&turn, &entry, copies(inner, prepared), &inner.budget())?;
+        let reserved = Store::reserve(&turn, &mut entry, copies(inner, prepared), &inner.budget())?;
         inner.log_evictions(&reserved.evicted);
         if reserved.excess > 0 {
             inner.warn_once(&format!(
@@ -73,11 +78,11 @@ pub(crate) fn fill(
         let repair = lacking.iter().any(Lacking::is_repair);
         account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
         fetch(inner, prepared, &lacking, &mut entry, account)?;
-        turn.record(&entry)?;
+        turn.record(&mut entry)?;
     }
     let restored = restore(&turn, &mut entry, &prepared.layout, verify)?;
-    if prepared.pins.bytes().is_none() {
-        // Only now is it known how much came.
+    if !lacking.is_empty() || restored.copied > 0 {
+        // Only now is it known what it all takes: sizes that are not pinned, folders, copies where no link was possible.
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
     }
 

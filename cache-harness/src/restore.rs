@@ -4,7 +4,9 @@
 //! What will be placed is recorded before it is placed, and its fingerprint afterwards. So a kill at any
 //! point leaves only files that a record names.
 
-use std::collections::HashSet;
+mod unrecorded;
+
+use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -12,15 +14,19 @@ use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
-use crate::model::{FilePath, ModelName};
+use crate::model::FilePath;
 use crate::provider::{Item, Layout, Wanted};
-use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, Survey, TakenBack, Turn};
+use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, TakenBack, Turn};
+
+pub(crate) use unrecorded::place_unrecorded;
 
 /// What a restore did.
 #[derive(Debug, Default)]
 pub(crate) struct Restored {
     /// Paths that had been placed before and were not right any more.
     pub(crate) repaired: Vec<PathBuf>,
+    /// Files that take room beside the blobs.
+    pub(crate) copied: usize,
 }
 
 /// Makes `layout` true on disk for the blobs of `entry`, which are all proven, and records it.
@@ -29,16 +35,17 @@ pub(crate) struct Restored {
 ///
 /// [`Error::Foreign`] if something that is not ours stands in the way.
 pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verify: Verify) -> Result<Restored> {
-    let interrupted = entry.placed.iter().any(is_intended);
+    let interrupted = entry.is_interrupted();
+    Store::remove_leftovers(turn.id(), entry)?;
     let restored = Restored::default();
-    let mut restoring = Restoring { turn, entry, layout, verify, interrupted, neighbours: None, restored };
-    restoring.remove_leftovers()?;
+    let places = entry.placed.iter().enumerate().map(|(place, placed)| (placed.path.clone(), place)).collect();
+    let mut restoring = Restoring { turn, entry, places, layout, verify, interrupted, neighbours: None, restored };
     let mut missing = Vec::new();
     for item in &layout.items {
         match restoring.state(item)? {
-            State::Right(placed) => restoring.remember(placed),
+            State::Right(right) => restoring.remember(right),
             State::Missing(placing) => missing.push((item, placing)),
-            State::LeftAlone => restoring.entry.placed.retain(|known| known.path != item.path),
+            State::LeftAlone => restoring.forget(&item.path),
         }
     }
     if !missing.is_empty() {
@@ -51,67 +58,6 @@ pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verif
     Ok(restoring.restored)
 }
 
-/// Makes `layout` true on disk without a record: for places that the cache does not look after.
-///
-/// `blob` gives a verified file with the digest; it is asked only for what is missing.
-///
-/// # Errors
-///
-/// [`Error::Foreign`] if other content stands in the way.
-pub(crate) fn place_unrecorded(
-    model: &ModelName,
-    layout: &Layout,
-    mut blob: impl FnMut(&FilePath, &Sha256Digest) -> Result<PathBuf>,
-) -> Result<()> {
-    for item in &layout.items {
-        let mut attempts = 8;
-        loop {
-            match place_item_unrecorded(model, layout, item, &mut blob) {
-                // Another process was faster: what it put there is looked at.
-                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists && attempts > 0 => {
-                    attempts -= 1;
-                }
-                placed => break placed?,
-            }
-        }
-    }
-    Ok(())
-}
-
-fn place_item_unrecorded(
-    model: &ModelName,
-    layout: &Layout,
-    item: &Item,
-    blob: &mut impl FnMut(&FilePath, &Sha256Digest) -> Result<PathBuf>,
-) -> Result<()> {
-    if let Some(parent) = item.path.parent() {
-        fs::create_folders(parent)?;
-    }
-    let (Wanted::Bytes { file, sha256 } | Wanted::Pointer { file, sha256, .. }) = &item.wanted else {
-        if let (Wanted::Text(text), Found::Nothing) = (&item.wanted, fs::look(&item.path)?) {
-            fs::write_new(&item.path, text.as_bytes())?;
-        }
-        return Ok(());
-    };
-    match fs::look_through(&item.path)? {
-        Found::File(_) if has_digest(&item.path, sha256)? => return Ok(()),
-        Found::Nothing if fs::look(&item.path)? == Found::Nothing => {}
-        _ => {
-            let (model, path) = (model.to_string(), item.path.clone());
-            return Err(Error::Foreign { model, file: file.to_string(), path });
-        }
-    }
-    let source = match &item.wanted {
-        Wanted::Pointer { target, .. } => target.clone(),
-        _ => blob(file, sha256)?,
-    };
-    let source = fs::Source { path: &source, digest: sha256, tag: fs::TEMPORARY };
-    match item.leads_to() {
-        Some(_) => fs::place_symlink(source, &item.path, Placing::New),
-        None => fs::place(source, &item.path, layout.ladder, Placing::New).map(drop),
-    }
-}
-
 /// Whether the file that `path` leads to has this digest, by hashing it.
 fn has_digest(path: &Path, digest: &Sha256Digest) -> Result<bool> {
     fs::has_digest(path, digest).map_err(Error::io("read", path))
@@ -120,12 +66,14 @@ fn has_digest(path: &Path, digest: &Sha256Digest) -> Result<bool> {
 struct Restoring<'a> {
     turn: &'a Turn<'a>,
     entry: &'a mut Entry,
+    /// Where each path is in the entry's list: a model can have thousands of files.
+    places: HashMap<PathBuf, usize>,
     layout: &'a Layout,
     verify: Verify,
     /// A killed process announced what it did not finish: what is missing was never there.
     interrupted: bool,
     /// The other entries, read only when something unknown stands at a path.
-    neighbours: Option<Survey>,
+    neighbours: Option<Vec<(EntryId, Entry)>>,
     restored: Restored,
 }
 
@@ -143,7 +91,7 @@ impl Restoring<'_> {
     /// Compares what stands at an item's path with what should.
     fn state(&mut self, item: &Item) -> Result<State> {
         let found = fs::look(&item.path)?;
-        let recorded = self.entry.placed_at(&item.path).cloned();
+        let recorded = self.recorded(&item.path).cloned();
         match (&item.wanted, found) {
             (_, Found::Nothing) => {
                 self.note_repair(recorded.as_ref());
@@ -154,7 +102,10 @@ impl Restoring<'_> {
             (Wanted::Pointer { target, .. }, Found::Symlink(_))
                 if fs::read_symlink(&item.path).as_ref() == Some(target) =>
             {
-                let owner = self.owner(&item.path, recorded.as_ref())?;
+                let owner = match self.owner(&item.path, recorded.as_ref())? {
+                    Owner::Adopted if recorded.is_none() && self.leads_to_ours(item) => Owner::Ours,
+                    owner => owner,
+                };
                 Ok(State::Right(placed(item, LinkMode::Symlink, owner, None)))
             }
             (Wanted::Bytes { sha256, .. }, Found::File(found)) if self.is_blob(sha256, &found) => {
@@ -207,11 +158,13 @@ impl Restoring<'_> {
     /// [`Error::Foreign`] if it did not, [`Error::InUse`] if it did so for an entry that is in use, for example
     /// another pin of the same name.
     fn make_way(&mut self, item: &Item, file: &FilePath, recorded: Option<&Placed>) -> Result<()> {
-        let store = self.turn.store();
         let others = self.neighbour_records(&item.path)?;
         for (id, theirs) in others.iter().filter(|(_, theirs)| theirs.owner == Owner::Ours) {
-            match store.take_back_if_free(id, theirs)? {
-                TakenBack::Removed => return Ok(()),
+            match self.store().take_back_if_free(id, &theirs.path)? {
+                TakenBack::Removed => {
+                    self.neighbours = None;
+                    return Ok(());
+                }
                 TakenBack::Changed => {}
                 TakenBack::Leased(other) => {
                     let (model, path) = (self.entry.model.to_string(), item.path.clone());
@@ -219,14 +172,25 @@ impl Restoring<'_> {
                 }
             }
         }
-        let is_ours = |placed: &Placed| placed.owner == Owner::Ours;
+        // What we place appears whole. Other bytes where it was only announced came from somebody else, after
+        // we were interrupted.
+        let is_ours = |placed: &Placed| placed.owner == Owner::Ours && !placed.is_intended();
         if !recorded.is_some_and(is_ours) && !others.iter().any(|(_, theirs)| is_ours(theirs)) {
-            let (model, path) = (self.entry.model.to_string(), item.path.clone());
-            return Err(Error::Foreign { model, file: file.to_string(), path });
+            return Err(self.foreign(item, file));
         }
-        store.quarantine(&item.path)?;
+        self.store().quarantine(&item.path)?;
         self.note_repair(recorded);
         Ok(())
+    }
+
+    fn foreign(&self, item: &Item, file: &FilePath) -> Error {
+        Error::Foreign { model: self.entry.model.to_string(), file: file.to_string(), path: item.path.clone() }
+    }
+
+    /// Whether a pointer that no record names leads to a link of ours: then the record that named it was lost.
+    fn leads_to_ours(&self, item: &Item) -> bool {
+        let target = item.leads_to().and_then(|target| self.entry.placed_at(target));
+        target.is_some_and(|target| target.owner == Owner::Ours && !target.is_intended())
     }
 
     fn note_repair(&mut self, recorded: Option<&Placed>) {
@@ -235,11 +199,12 @@ impl Restoring<'_> {
         }
     }
 
-    /// Whether `found` is a hard link to the blob, which was proven before.
+    /// Whether `found` is a hard link to the blob, which was proven before. Its ctime says nothing: another
+    /// process may be linking the blob for another entry.
     fn is_blob(&self, sha256: &Sha256Digest, found: &Fingerprint) -> bool {
         let memo = self.entry.memos.get(sha256);
         matches!(fs::look(&self.store().blob(sha256)), Ok(Found::File(blob))
-            if blob == *found && memo.is_some_and(|memo| memo.fingerprint.same_content(&blob)))
+            if blob.same_file(found) && memo.is_some_and(|memo| memo.fingerprint.same_content(&blob)))
     }
 
     /// Whose file stands at `path`: ours if this or another entry recorded it so.
@@ -253,43 +218,56 @@ impl Restoring<'_> {
 
     /// What other entries recorded for a path.
     fn neighbour_records(&mut self, path: &Path) -> Result<Vec<(EntryId, Placed)>> {
-        let survey = match self.neighbours.take() {
-            Some(survey) => survey,
-            None => self.turn.store().survey()?,
+        let entries = match self.neighbours.take() {
+            Some(entries) => entries,
+            None => self.store().entries()?,
         };
-        let others = survey.residents.iter().filter(|resident| resident.id != *self.turn.id());
-        let placed = others.filter_map(|other| Some((other.id, other.entry.as_ref()?.placed_at(path)?.clone())));
-        let placed = placed.collect();
-        self.neighbours = Some(survey);
+        let others = entries.iter().filter(|(id, _)| id != self.turn.id());
+        let placed = others.filter_map(|(id, other)| Some((*id, other.placed_at(path)?.clone()))).collect();
+        self.neighbours = Some(entries);
         Ok(placed)
     }
 
     fn is_text_of_ours(&mut self, path: &Path, says: &str) -> bool {
         let neighbours = self.neighbour_records(path).unwrap_or_default();
-        let records = neighbours.iter().map(|(_, placed)| placed).chain(self.entry.placed_at(path));
+        let records = neighbours.iter().map(|(_, placed)| placed).chain(self.recorded(path));
         records.into_iter().any(|placed| matches!(&placed.content, Content::Text(text) if text == says))
     }
 
     fn remember(&mut self, placed: Placed) {
-        self.entry.placed.retain(|known| known.path != placed.path);
-        self.entry.placed.push(placed);
+        if let Some(place) = self.places.get(&placed.path) {
+            self.entry.placed[*place] = placed;
+        } else {
+            self.places.insert(placed.path.clone(), self.entry.placed.len());
+            self.entry.placed.push(placed);
+        }
     }
 
-    /// Records what is about to be placed, and makes the folders for it.
+    fn recorded(&self, path: &Path) -> Option<&Placed> {
+        self.places.get(path).map(|place| &self.entry.placed[*place])
+    }
+
+    fn forget(&mut self, path: &Path) {
+        if let Some(place) = self.places.remove(path) {
+            self.entry.placed.swap_remove(place);
+            if let Some(moved) = self.entry.placed.get(place) {
+                self.places.insert(moved.path.clone(), place);
+            }
+        }
+    }
+
+    /// Records what is about to be placed and the folders to be made for it, then makes those.
     fn announce(&mut self, missing: &[(&Item, Placing)]) -> Result<()> {
         for (item, _) in missing {
             self.remember(placed(item, LinkMode::Copy, Owner::Ours, None));
         }
-        self.turn.record(self.entry)?;
         let parents: HashSet<&Path> = missing.iter().filter_map(|(item, _)| item.path.parent()).collect();
-        let mut made = Vec::new();
-        for parent in parents {
-            made.extend(fs::create_folders(parent)?);
-        }
-        made.retain(|folder| !self.entry.folders.contains(folder));
-        made.sort();
-        self.entry.folders.extend(made);
-        Ok(())
+        self.entry.folders.extend(parents.iter().flat_map(|parent| fs::missing_folders(parent)));
+        // Each folder before those in it, so that they are removed in reverse.
+        self.entry.folders.sort();
+        self.entry.folders.dedup();
+        self.turn.record(self.entry)?;
+        parents.into_iter().try_for_each(|parent| fs::create_folders(parent).map(drop))
     }
 
     /// Places an item; if another process was faster, looks again.
@@ -314,13 +292,10 @@ impl Restoring<'_> {
     }
 
     fn place(&mut self, item: &Item, placing: Placing) -> Result<Placed> {
-        let tag = self.tag();
+        let tag = Store::leftover_tag(self.turn.id());
         match &item.wanted {
             Wanted::Text(text) => {
-                match placing {
-                    Placing::New => fs::write_new(&item.path, text.as_bytes())?,
-                    Placing::Replace => fs::write_durable(&item.path, text.as_bytes())?,
-                }
+                fs::place_text(text.as_bytes(), &tag, &item.path, placing)?;
                 Ok(placed(item, LinkMode::Copy, Owner::Ours, fingerprint_at(&item.path)?))
             }
             Wanted::Pointer { target, sha256, .. } => {
@@ -331,15 +306,12 @@ impl Restoring<'_> {
         }
     }
 
-    /// Our own link changes the ctime of the blob: its memo follows, if nothing else changed.
+    /// Our own link, or the end of one, changes the ctime of the blob: its memo follows, if nothing else changed.
     fn place_bytes(&mut self, item: &Item, sha256: &Sha256Digest, tag: &str, placing: Placing) -> Result<Placed> {
         let blob = self.store().blob(sha256);
         let before = fs::look(&blob)?;
         let source = fs::Source { path: &blob, digest: sha256, tag };
         let mode = fs::place(source, &item.path, self.layout.ladder, placing)?;
-        if mode != LinkMode::Hardlink {
-            return Ok(placed(item, mode, Owner::Ours, fingerprint_at(&item.path)?));
-        }
         if let (Found::File(before), Found::File(after)) = (before, fs::look(&blob)?)
             && let Some(memo) = self.entry.memos.get_mut(sha256)
             && memo.fingerprint == before
@@ -347,30 +319,12 @@ impl Restoring<'_> {
         {
             memo.fingerprint = after;
         }
-        Ok(placed(item, mode, Owner::Ours, None))
-    }
-
-    /// Removes the temporary files that a killed process left while it placed this entry.
-    fn remove_leftovers(&self) -> Result<()> {
-        let tag = self.tag();
-        let interrupted = self.entry.placed.iter().filter(|placed| is_intended(placed));
-        let folders: HashSet<&Path> = interrupted.filter_map(|placed| placed.path.parent()).collect();
-        for path in folders.into_iter().map(fs::list).collect::<Result<Vec<_>>>()?.into_iter().flatten() {
-            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(tag.as_bytes())) {
-                fs::remove_file(&path)?;
-            }
+        if mode == LinkMode::Hardlink {
+            return Ok(placed(item, mode, Owner::Ours, None));
         }
-        Ok(())
+        self.restored.copied += 1;
+        Ok(placed(item, mode, Owner::Ours, fingerprint_at(&item.path)?))
     }
-
-    fn tag(&self) -> String {
-        format!(".cache-harness-{}-", self.turn.id().short())
-    }
-}
-
-/// Whether a record is of bytes that were announced, but not recorded as placed.
-fn is_intended(placed: &Placed) -> bool {
-    placed.proof.is_none() && matches!(&placed.content, Content::Blob { mode, .. } if *mode != LinkMode::Hardlink)
 }
 
 fn fingerprint_at(path: &Path) -> Result<Option<Fingerprint>> {

@@ -144,7 +144,7 @@ impl Document {
                 self.bad.push(Bad { name: name.clone(), path: placed.path.clone(), expected: *sha256, actual });
             }
         }
-        turn.record(&entry)
+        turn.record(&mut entry)
     }
 }
 

@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 
 pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, look, look_through};
 pub use place::LinkMode;
-pub(crate) use place::{Placing, Source, place, place_symlink};
+pub(crate) use place::{Placing, Source, place, place_symlink, place_text};
 
 /// Begins the name of a file that is not yet what it is to be.
 pub(crate) const TEMPORARY: &str = ".tmp-";
@@ -81,11 +81,19 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {
     }
 }
 
+/// The folders that [`create_folders`] would create, topmost first.
+pub(crate) fn missing_folders(path: &Path) -> Vec<PathBuf> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.is_dir();
+    let mut missing: Vec<_> = path.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
 /// Creates a folder and those above it; returns the ones that were not there, topmost first.
 pub(crate) fn create_folders(path: &Path) -> Result<Vec<PathBuf>> {
-    let missing: Vec<_> = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.is_dir()).collect();
+    let missing = missing_folders(path);
     fs::create_dir_all(path).map_err(Error::io("create the folder", path))?;
-    Ok(missing.into_iter().rev().map(Path::to_owned).collect())
+    Ok(missing)
 }
 
 /// Creates a folder that must not be there yet.
@@ -125,19 +133,19 @@ pub(crate) fn private_folder(name: &str) -> Result<PathBuf> {
 /// Replaces the file at `path` by one with `content`: whoever reads sees the old or the new, also after
 /// a power cut. A symbolic link at `path` is replaced, not followed.
 pub(crate) fn write_durable(path: &Path, content: &[u8]) -> Result<()> {
-    write_temporary(path, content)?.persist(path).map_err(|error| Error::io("write", path)(error.error))?;
+    write_temporary(path, TEMPORARY, content)?.persist(path).map_err(|error| Error::io("write", path)(error.error))?;
     sync_folder(path)
 }
 
 /// Like [`write_durable`], but fails with [`ErrorKind::AlreadyExists`] if something is at `path`.
 pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<()> {
-    write_temporary(path, content)?.persist_noclobber(path).map_err(|error| Error::io("write", path)(error.error))?;
+    place_text(content, TEMPORARY, path, Placing::New)?;
     sync_folder(path)
 }
 
-fn write_temporary(path: &Path, content: &[u8]) -> Result<tempfile::NamedTempFile> {
+fn write_temporary(path: &Path, tag: &str, content: &[u8]) -> Result<tempfile::NamedTempFile> {
     let write = || {
-        let mut file = temporary_beside(path, TEMPORARY)?;
+        let mut file = temporary_beside(path, tag)?;
         file.as_file_mut().write_all(content)?;
         file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
         file.as_file().sync_all()?;
@@ -207,6 +215,14 @@ pub(crate) fn remove_file(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),
+    }
+}
+
+/// Removes whatever lies at `path`; nothing there is fine.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match look(path)? {
+        Found::Other => remove_folder(path),
+        _ => remove_file(path),
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{open, temporary_beside};
+use super::{open, temporary_beside, write_temporary};
 use crate::digest::{Hashing, Sha256Digest};
 use crate::error::{Error, Result};
 
@@ -104,6 +104,16 @@ fn persist(temporary: tempfile::TempPath, target: &Path, placing: Placing) -> io
         Placing::New => temporary.persist_noclobber(target).map_err(|error| error.error),
         Placing::Replace => temporary.persist(target).map_err(|error| error.error),
     }
+}
+
+/// Puts a small file at `path`, whole or not at all. Its temporary file's name begins with `tag`.
+///
+/// # Errors
+///
+/// [`ErrorKind::AlreadyExists`] if the file must be new and is not.
+pub(crate) fn place_text(content: &[u8], tag: &str, path: &Path, placing: Placing) -> Result<()> {
+    let temporary = write_temporary(path, tag, content)?.into_temp_path();
+    persist(temporary, path, placing).map_err(Error::io("write", path))
 }
 
 /// A symbolic link at `target` that says `text.path`, whatever that leads to.

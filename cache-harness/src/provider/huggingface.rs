@@ -15,6 +15,7 @@
 //! `<hub>/blobs`, the store that `huggingface_hub` ≥ 1.32 shares between repositories. `trees/<commit>.json` is
 //! not written: it would claim that the repository is complete.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::{Item, Layout, READ_ONLY, Root, Subject, Wanted, cache_home};
@@ -32,11 +33,11 @@ pub(super) fn layout(root: &Path, subject: Subject<'_>) -> Result<Layout> {
     let revision: FilePath = subject.revision.parse().map_err(|error| wrong(&format!("revision: {error}")))?;
     let repository = root.join(format!("models--{}", hub_id.replace('/', "--")));
     let snapshot = repository.join("snapshots").join(commit);
-    let (mut items, mut files): (Vec<Item>, _) = (Vec::new(), Vec::new());
+    let (mut items, mut files, mut blobs) = (Vec::new(), Vec::new(), HashSet::new());
     for pinned in &subject.pins.files {
         let etag = pinned.etag.clone().unwrap_or_else(|| pinned.sha256.to_string());
         let blob = repository.join("blobs").join(&etag);
-        if !items.iter().any(|item| item.path == blob) {
+        if blobs.insert(etag.clone()) {
             let wanted = Wanted::Bytes { file: pinned.path.clone(), sha256: pinned.sha256 };
             items.push(Item { path: blob.clone(), wanted });
         }

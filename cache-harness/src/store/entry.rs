@@ -1,5 +1,6 @@
 //! The record of one pinned model: its files, their memos, and what was placed where.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -101,6 +102,20 @@ impl Entry {
         self.placed.iter().find(|placed| placed.path == path)
     }
 
+    /// Takes over what an eviction of another entry wrote: folders handed over, and memos of blobs it unlinked.
+    fn merge(&mut self, renewed: Self) {
+        self.folders.extend(renewed.folders);
+        self.folders.sort();
+        self.folders.dedup();
+        for (digest, theirs) in renewed.memos {
+            let Some(own) = self.memos.get_mut(&digest) else { continue };
+            let is_later = theirs.fingerprint.ctime > own.fingerprint.ctime;
+            if is_later && theirs.fingerprint.same_content(&own.fingerprint) {
+                own.fingerprint = theirs.fingerprint;
+            }
+        }
+    }
+
     /// The bytes of the model's files as far as their sizes are known; equal blobs count once.
     pub(crate) fn bytes(&self) -> u64 {
         let sizes: BTreeMap<_, _> = self.files.iter().map(|file| (file.sha256, file.size.unwrap_or(0))).collect();
@@ -130,6 +145,8 @@ struct Versioned {
 pub(crate) struct Turn<'a> {
     store: &'a Store,
     id: EntryId,
+    /// The record as this turn wrote it last: another fingerprint tells that an eviction renewed it.
+    written: Cell<fs::Found>,
     _lock: ExclusiveLock,
 }
 
@@ -142,10 +159,32 @@ impl Turn<'_> {
         &self.id
     }
 
-    /// Records the entry as it is now.
-    pub(crate) fn record(&self, entry: &Entry) -> Result<()> {
+    /// Records the entry as it is now, with what an eviction has written into its record since this turn began.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unusable`] if a newer version wrote the record, which is left alone.
+    pub(crate) fn record(&self, entry: &mut Entry) -> Result<()> {
         let _choosing = SharedLock::acquire(&self.store.gc_file(), &Waiting::BRIEF)?;
-        self.store.write_record(&self.id, entry)
+        self.write(entry)
+    }
+
+    /// The same for who has `gc.lock` already.
+    pub(super) fn write(&self, entry: &mut Entry) -> Result<()> {
+        let path = self.store.record_file(&self.id);
+        if fs::look(&path)? != self.written.get() {
+            match self.store.read_record(&self.id)? {
+                Read::Entry(renewed) => entry.merge(*renewed),
+                Read::Newer(_) => {
+                    let reason = format!("`{}` was written by a newer cache-harness", path.display());
+                    return Err(Error::Unusable { dir: self.store.dir().to_owned(), reason });
+                }
+                Read::Nothing | Read::Damaged(_) => {}
+            }
+        }
+        self.store.write_record(&self.id, entry)?;
+        self.written.set(fs::look(&path)?);
+        Ok(())
     }
 }
 
@@ -156,7 +195,7 @@ impl Store {
         let mut lock = ExclusiveLock::acquire(&self.turn_file(id), waiting)?;
         // Only those who wait read it.
         let _ = lock.sign();
-        Ok(Turn { store: self, id: *id, _lock: lock })
+        Ok(Turn { store: self, id: *id, written: Cell::new(fs::Found::Nothing), _lock: lock })
     }
 
     /// The entry as last recorded; one that cannot be read counts as none and is rebuilt.
@@ -165,6 +204,15 @@ impl Store {
             Read::Entry(entry) => Some(*entry),
             Read::Nothing | Read::Damaged(_) | Read::Newer(_) => None,
         })
+    }
+
+    /// All entries whose records can be read. Unlike a survey it tries no lock, so it disturbs nobody.
+    pub(crate) fn entries(&self) -> Result<Vec<(EntryId, Entry)>> {
+        let mut entries = Vec::new();
+        for id in self.entry_ids()? {
+            entries.extend(self.entry(&id)?.map(|entry| (id, entry)));
+        }
+        Ok(entries)
     }
 
     /// The fingerprint of the entry's record, by which a process knows that what it read still holds.
@@ -185,25 +233,25 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        match serde_json::from_str::<Versioned>(&text) {
-            Ok(Versioned { version }) if version > VERSION => return Ok(Read::Newer(digests_in(&text))),
-            _ => {}
-        }
-        Ok(match serde_json::from_str(&text) {
-            Ok(entry) => Read::Entry(Box::new(entry)),
+        // The record of a model of a thousand files is large: it is read once where that is enough.
+        Ok(match serde_json::from_str::<Entry>(&text) {
+            Ok(entry) if entry.version <= VERSION => Read::Entry(Box::new(entry)),
+            Ok(_) => Read::Newer(digests_in(&text)),
+            Err(_) if is_newer(&text) => Read::Newer(digests_in(&text)),
             Err(_) => Read::Damaged(digests_in(&text)),
         })
     }
 
+    /// Replaces a record that is known to be of this version, or none, by who has `gc.lock`.
     pub(super) fn write_record(&self, id: &EntryId, entry: &Entry) -> Result<()> {
         let path = self.record_file(id);
-        if matches!(self.read_record(id)?, Read::Newer(_)) {
-            let reason = format!("`{}` was written by a newer cache-harness", path.display());
-            return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
-        }
         let text = serde_json::to_vec(entry).map_err(|error| Error::io("write", &path)(error.into()))?;
         fs::write_durable(&path, &text)
     }
+}
+
+fn is_newer(text: &str) -> bool {
+    matches!(serde_json::from_str(text), Ok(Versioned { version }) if version > VERSION)
 }
 
 /// Every run of 64 hexadecimal digits: whatever the form, a digest that is mentioned is referenced.

@@ -1,30 +1,19 @@
-//! Making room: choosing entries, taking back what was placed for them, removing their blobs.
+//! Evicting entries: taking back what was placed for them, removing their blobs and their records.
 //!
 //! Everything here happens under the exclusive `gc.lock`, which no download and no test ever holds. A kill
 //! in the middle leaves an entry with some blobs missing, which the next use fills again or the next
 //! eviction removes: what was placed goes first, then the blobs, then the record that names them.
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::Path;
 
 use super::entry::Read;
-use super::retention::{Plan, Reason, RetentionPolicy, Use};
-use super::{Content, Entry, EntryId, Owner, Placed, Resident, Store, Survey, Turn};
+use super::retention::{Reason, Use};
+use super::{Content, Entry, EntryId, Owner, Placed, Resident, Store, Survey};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
-use crate::fs::{self, Fingerprint, Found, LinkMode};
-use crate::lock::{ExclusiveLock, SharedLock, Waiting};
-use crate::time;
-
-/// How much the store may hold.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    pub(crate) policy: RetentionPolicy,
-    /// Bytes of free disk that models are evicted for.
-    pub(crate) min_free_disk: u64,
-    /// Refuse a model rather than exceed `max_size` by models in use.
-    pub(crate) strict: bool,
-}
+use crate::fs::{self, Fingerprint, Found};
+use crate::lock::{ExclusiveLock, Waiting};
 
 /// An entry that was evicted.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,14 +22,6 @@ pub(crate) struct Evicted {
     /// Bytes freed.
     pub(crate) bytes: u64,
     pub(crate) reason: Reason,
-}
-
-/// Room that was made for a model.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Reserved {
-    pub(crate) evicted: Vec<Evicted>,
-    /// Bytes by which models in use will exceed the budget.
-    pub(crate) excess: u64,
 }
 
 /// What became of a file that was placed for another entry.
@@ -54,15 +35,15 @@ pub(crate) enum TakenBack {
 }
 
 /// The right to choose what goes; while it is held no entry is recorded.
-struct Choosing<'a> {
-    store: &'a Store,
-    survey: Survey,
+pub(super) struct Choosing<'a> {
+    pub(super) store: &'a Store,
+    pub(super) survey: Survey,
     _lock: ExclusiveLock,
 }
 
 impl Store {
-    /// Waits for the right to choose, does what must come before the count, and counts.
-    fn choosing(&self, first: impl FnOnce() -> Result<()>) -> Result<Choosing<'_>> {
+    /// Waits until nobody else chooses or records, does what must come before the count, and counts.
+    pub(super) fn choosing(&self, first: impl FnOnce() -> Result<()>) -> Result<Choosing<'_>> {
         if !self.is_ours() {
             let reason = "its CACHEDIR.TAG is missing or not ours, so nothing is removed from it".to_owned();
             return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
@@ -72,75 +53,11 @@ impl Store {
             let reason = "locks do nothing on its file system, so what is in use cannot be told".to_owned();
             return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
         }
+        self.sweep_temporaries()?;
         first()?;
-        Ok(Choosing { store: self, survey: self.survey()?, _lock: lock })
-    }
-
-    /// Makes room for the blobs `entry` lacks and `copies` more bytes, and records the entry.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OverBudget`] if the model alone exceeds the budget, [`Error::NoRoom`] if models in use leave no
-    /// room and the budget is strict, [`Error::DiskFull`] if the disk has none.
-    pub(crate) fn reserve(turn: &Turn<'_>, entry: &Entry, copies: u64, budget: &Budget) -> Result<Reserved> {
-        let store = turn.store();
-        let (bytes, max_bytes) = (entry.bytes(), budget.policy.max_size);
-        if bytes > max_bytes {
-            return Err(Error::OverBudget { model: entry.model.to_string(), bytes, max_bytes });
-        }
-        // Counted as promised from here on, also by others.
-        let mut choosing = store.choosing(|| store.write_record(turn.id(), entry))?;
-        let coming = choosing.survey.promised(store) + copies;
-        let (plan, evicted) = choosing.make_room(coming, budget)?;
-        let held = plan.remaining.saturating_sub(coming);
-        if plan.remaining > max_bytes {
-            if budget.strict {
-                return Err(Error::NoRoom { model: entry.model.to_string(), bytes, held, max_bytes });
-            }
-            fs::write_durable(&store.over_budget, b"")?;
-        }
-        drop(choosing);
-        store.empty_trash()?;
-        match fs::free_bytes(store.dir()) {
-            Some(available) if available < coming => {
-                Err(Error::DiskFull { path: store.dir().to_owned(), needed: coming, available })
-            }
-            _ => Ok(Reserved { evicted, excess: plan.remaining.saturating_sub(max_bytes) }),
-        }
-    }
-
-    /// Evicts what `budget` does not let stay. Cheap if nothing exceeded it.
-    pub(crate) fn trim_if_over_budget(&self, budget: &Budget) -> Result<Vec<Evicted>> {
-        match fs::look(&self.over_budget)? {
-            Found::Nothing => Ok(Vec::new()),
-            _ => self.trim(budget),
-        }
-    }
-
-    /// Evicts what `budget` does not let stay.
-    pub(crate) fn trim(&self, budget: &Budget) -> Result<Vec<Evicted>> {
-        let mut choosing = self.choosing(|| Ok(()))?;
-        let coming = choosing.survey.promised(self);
-        let (plan, evicted) = choosing.make_room(coming, budget)?;
-        if plan.remaining <= budget.policy.max_size {
-            fs::remove_file(&self.over_budget)?;
-        }
-        drop(choosing);
-        self.empty_trash()?;
-        Ok(evicted)
-    }
-
-    /// What [`trim`](Self::trim) would evict now.
-    pub(crate) fn plan_trim(&self, budget: &Budget) -> Result<Vec<(Resident, Reason)>> {
-        let survey = self.survey()?;
-        let coming = survey.promised(self);
-        let plan = survey.plan(coming, budget);
-        let mut residents = survey.residents;
-        let take = |(id, reason): &(EntryId, Reason)| {
-            let index = residents.iter().position(|resident| resident.id == *id)?;
-            Some((residents.swap_remove(index), *reason))
-        };
-        Ok(plan.evict.iter().filter_map(take).collect())
+        let mut choosing = Choosing { store: self, survey: self.survey()?, _lock: lock };
+        choosing.sweep_leftovers()?;
+        Ok(choosing)
     }
 
     /// Evicts these entries unless they are in use.
@@ -155,196 +72,31 @@ impl Store {
         Ok(evicted)
     }
 
-    /// Removes what no entry needs: partials nobody fills, quarantine, blobs nobody names, temporary files.
-    /// Returns the bytes freed.
-    pub(crate) fn sweep(&self) -> Result<u64> {
-        let mut choosing = self.choosing(|| Ok(()))?;
-        let before = choosing.survey.used();
-        choosing.sweep_partials()?;
-        choosing.sweep_quarantine()?;
-        choosing.sweep_orphans()?;
-        drop(choosing);
-        self.empty_trash()?;
-        Ok(before.saturating_sub(self.survey()?.used()))
-    }
-
-    fn empty_trash(&self) -> Result<()> {
-        for path in fs::list(&self.folder("trash"))? {
-            fs::remove_file(&path)?;
-        }
-        Ok(())
-    }
-}
-
-impl Survey {
-    fn plan(&self, coming: u64, budget: &Budget) -> Plan {
-        let stored = self.stored();
-        let counted: u64 = stored.iter().map(|stored| stored.own_bytes).sum::<u64>() + self.blobs.values().sum::<u64>();
-        let named: HashSet<_> = self.residents.iter().flat_map(|resident| &resident.names).collect();
-        let orphans: u64 =
-            self.blobs.iter().filter(|(digest, _)| !named.contains(digest)).map(|(_, bytes)| bytes).sum();
-        let other = self.used() - counted + orphans + coming;
-        budget.policy.plan(&stored, other, time::now())
-    }
-}
-
-impl Choosing<'_> {
-    fn make_room(&mut self, coming: u64, budget: &Budget) -> Result<(Plan, Vec<Evicted>)> {
-        self.sweep_orphans()?;
-        let mut budget = *budget;
-        if let Some(free) = fs::free_bytes(self.store.dir()) {
-            let possible = (self.survey.used() + free).saturating_sub(budget.min_free_disk);
-            budget.policy.max_size = budget.policy.max_size.min(possible);
-        }
-        if self.survey.plan(coming, &budget).evict.iter().any(|(_, reason)| *reason == Reason::Room)
-            || self.survey.used() + coming > budget.policy.max_size
-        {
-            self.sweep_quarantine()?;
-            self.sweep_partials()?;
-        }
-        let plan = self.survey.plan(coming, &budget);
-        let mut evicted = Vec::new();
-        for (id, reason) in &plan.evict {
-            evicted.extend(self.evict(id, *reason)?);
-        }
-        Ok((plan, evicted))
-    }
-
-    fn evict(&mut self, id: &EntryId, reason: Reason) -> Result<Option<Evicted>> {
-        let Some(index) = self.survey.residents.iter().position(|resident| resident.id == *id) else {
-            return Ok(None);
-        };
-        if self.survey.residents[index].entry.is_none() && self.survey.residents[index].use_ == Use::Leased {
-            return Ok(None);
-        }
-        // A lease taken since the survey wins.
-        let Some(lease) = ExclusiveLock::try_acquire(&self.store.lease_file(id))? else { return Ok(None) };
-        if matches!(self.store.read_record(id)?, Read::Newer(_)) {
-            return Ok(None);
-        }
-        let resident = self.survey.residents.swap_remove(index);
-        let mut bytes = resident.own_bytes;
-        if let Some(entry) = &resident.entry {
-            self.take_back(entry)?;
-        }
-        let named: HashSet<_> = self.survey.residents.iter().flat_map(|other| other.names.clone()).collect();
-        for digest in resident.names.iter().filter(|digest| !named.contains(digest)) {
-            bytes += self.discard(digest)?;
-        }
-        fs::remove_file(&self.store.record_file(id))?;
-        fs::remove_file(&self.store.turn_file(id))?;
-        lease.remove()?;
-        let model = resident.entry.map_or_else(|| id.short(), |entry| entry.model.to_string());
-        Ok(Some(Evicted { model, bytes, reason }))
-    }
-
-    /// Moves a blob to the trash; returns the bytes that frees.
-    fn discard(&mut self, digest: &Sha256Digest) -> Result<u64> {
-        let Some(bytes) = self.survey.blobs.remove(digest) else { return Ok(0) };
-        fs::rename(&self.store.blob(digest), &self.store.folder("trash").join(digest.to_string()))?;
-        Ok(bytes)
-    }
-
-    /// Removes what was placed for an entry and is still what was placed.
-    fn take_back(&self, entry: &Entry) -> Result<()> {
-        let others = self.survey.residents.iter().filter_map(|other| other.entry.as_ref());
-        let same = |one: &Content, other: &Content| match (one, other) {
-            (Content::Blob { sha256, .. }, Content::Blob { sha256: other, .. }) => sha256 == other,
-            _ => one == other,
-        };
-        let mut kept: HashMap<&PathBuf, Vec<&Content>> = HashMap::new();
-        for placed in others.flat_map(|other| &other.placed) {
-            kept.entry(&placed.path).or_default().push(&placed.content);
-        }
-        let is_kept = |placed: &&Placed| {
-            kept.get(&placed.path).is_some_and(|contents| contents.iter().any(|other| same(other, &placed.content)))
-        };
-        let mut unlinked = Vec::new();
-        for placed in entry.placed.iter().filter(|placed| !is_kept(placed)) {
-            let hardlink = match &placed.content {
-                Content::Blob { sha256, mode: LinkMode::Hardlink } => Some(*sha256),
-                _ => None,
-            };
-            let before = hardlink.map(|digest| fs::look(&self.store.blob(&digest))).transpose()?;
-            if self.store.remove_placed(placed, entry)?
-                && let (Some(digest), Some(Found::File(before))) = (hardlink, before)
-            {
-                unlinked.push((digest, before));
-            }
-        }
-        for folder in entry.folders.iter().rev() {
-            fs::remove_empty_folder(folder);
-        }
-        unlinked.iter().try_for_each(|(digest, before)| self.renew_memos(digest, before))
-    }
-
-    /// Our own unlinking changed the ctime of a blob that other entries share: their memos follow.
-    fn renew_memos(&self, digest: &Sha256Digest, before: &Fingerprint) -> Result<()> {
-        let Found::File(now) = fs::look(&self.store.blob(digest))? else { return Ok(()) };
-        for other in &self.survey.residents {
-            if let Read::Entry(mut entry) = self.store.read_record(&other.id)?
-                && let Some(memo) = entry.memos.get_mut(digest)
-                && memo.fingerprint == *before
-                && before.same_content(&now)
-            {
-                memo.fingerprint = now;
-                self.store.write_record(&other.id, &entry)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn sweep_orphans(&mut self) -> Result<()> {
-        // What a process uses without a readable record cannot be known.
-        if self.survey.residents.iter().any(|resident| resident.entry.is_none() && resident.use_ == Use::Leased) {
-            return Ok(());
-        }
-        let named: HashSet<_> = self.survey.residents.iter().flat_map(|resident| resident.names.clone()).collect();
-        let orphans: Vec<_> = self.survey.blobs.keys().filter(|digest| !named.contains(digest)).copied().collect();
-        for digest in orphans {
-            self.discard(&digest)?;
-        }
-        Ok(())
-    }
-
-    fn sweep_partials(&mut self) -> Result<()> {
-        let mut kept = Vec::new();
-        for (path, bytes) in std::mem::take(&mut self.survey.partials) {
-            match ExclusiveLock::try_acquire(&path)? {
-                Some(lock) => lock.remove()?,
-                None => kept.push((path, bytes)),
-            }
-        }
-        self.survey.partials = kept;
-        Ok(())
-    }
-
-    fn sweep_quarantine(&mut self) -> Result<()> {
-        for (path, _) in self.survey.quarantine.drain(..) {
-            fs::remove_file(&path)?;
-        }
-        Ok(())
-    }
-}
-
-impl Store {
-    /// Removes what stands at one path for another entry, unless that entry is in use.
-    pub(crate) fn take_back_if_free(&self, id: &EntryId, placed: &Placed) -> Result<TakenBack> {
-        let Read::Entry(mut entry) = self.read_record(id)? else { return Ok(TakenBack::Changed) };
+    /// Removes what stands at `path` for another entry, unless that entry is in use.
+    pub(crate) fn take_back_if_free(&self, id: &EntryId, path: &Path) -> Result<TakenBack> {
+        let choosing = self.choosing(|| Ok(()))?;
+        let Read::Entry(entry) = self.read_record(id)? else { return Ok(TakenBack::Changed) };
         let Some(_unused) = ExclusiveLock::try_acquire(&self.lease_file(id))? else {
             return Ok(TakenBack::Leased(entry.model.to_string()));
         };
-        if !self.remove_placed(placed, &entry)? {
-            return Ok(TakenBack::Changed);
+        let removed = match entry.placed_at(path) {
+            Some(placed) => choosing.take_back_one(placed, &entry)?,
+            None => false,
+        };
+        // Read anew, as its memos followed the unlinking.
+        match self.read_record(id)? {
+            Read::Entry(mut entry) if removed => {
+                // From now on the path belongs to whoever asked.
+                entry.placed.retain(|placed| placed.path != path);
+                self.write_record(id, &entry)?;
+                Ok(TakenBack::Removed)
+            }
+            _ => Ok(TakenBack::Changed),
         }
-        entry.placed.retain(|known| known.path != placed.path);
-        let _choosing = SharedLock::acquire(&self.gc_file(), &Waiting::BRIEF)?;
-        self.write_record(id, &entry)?;
-        Ok(TakenBack::Removed)
     }
 
     /// Removes one placed file if it is ours and still what was placed.
-    pub(crate) fn remove_placed(&self, placed: &Placed, entry: &Entry) -> Result<bool> {
+    fn remove_placed(&self, placed: &Placed, entry: &Entry) -> Result<bool> {
         if placed.owner != Owner::Ours {
             return Ok(false);
         }
@@ -369,5 +121,133 @@ impl Store {
             fs::remove_file(&placed.path)?;
         }
         Ok(unchanged)
+    }
+}
+
+impl Choosing<'_> {
+    /// Evicts an entry; `None` if it is in use, or of a newer version.
+    pub(super) fn evict(&mut self, id: &EntryId, reason: Reason) -> Result<Option<Evicted>> {
+        let Some(index) = self.survey.residents.iter().position(|resident| resident.id == *id) else {
+            return Ok(None);
+        };
+        if self.survey.residents[index].entry.is_none() && self.survey.residents[index].use_ == Use::Leased {
+            return Ok(None);
+        }
+        // A lease taken since the survey wins.
+        let Some(lease) = ExclusiveLock::try_acquire(&self.store.lease_file(id))? else { return Ok(None) };
+        if matches!(self.store.read_record(id)?, Read::Newer(_)) {
+            return Ok(None);
+        }
+        let resident = self.survey.residents.swap_remove(index);
+        match self.remove(&resident) {
+            Ok(bytes) => {
+                lease.remove()?;
+                let model = resident.entry.map_or_else(|| id.short(), |entry| entry.model.to_string());
+                Ok(Some(Evicted { model, bytes, reason }))
+            }
+            Err(error) => {
+                self.survey.residents.push(resident);
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes all of an entry that is no longer among the residents; returns the bytes that frees.
+    fn remove(&mut self, resident: &Resident) -> Result<u64> {
+        let mut bytes = resident.own_bytes;
+        if let Some(entry) = &resident.entry {
+            self.take_back(&resident.id, entry)?;
+        }
+        let named: HashSet<_> = self.survey.residents.iter().flat_map(|other| other.names.clone()).collect();
+        for digest in resident.names.iter().filter(|digest| !named.contains(digest)) {
+            bytes += self.discard(digest)?;
+        }
+        fs::remove_file(&self.store.record_file(&resident.id))?;
+        fs::remove_file(&self.store.turn_file(&resident.id))?;
+        Ok(bytes)
+    }
+
+    /// Moves a blob to the trash; returns the bytes that frees.
+    pub(super) fn discard(&mut self, digest: &Sha256Digest) -> Result<u64> {
+        let Some(bytes) = self.survey.blobs.remove(digest) else { return Ok(0) };
+        fs::rename(&self.store.blob(digest), &self.store.folder("trash").join(digest.to_string()))?;
+        Ok(bytes)
+    }
+
+    /// Removes what was placed for an entry and is still what was placed.
+    fn take_back(&mut self, id: &EntryId, entry: &Entry) -> Result<()> {
+        let others = self.survey.residents.iter().filter_map(|other| other.entry.as_ref());
+        let theirs: HashSet<&Path> = others.flat_map(|other| &other.placed).map(|placed| &*placed.path).collect();
+        for placed in &entry.placed {
+            if !(theirs.contains(&*placed.path) && self.is_also_anothers(placed)) {
+                self.take_back_one(placed, entry)?;
+            }
+        }
+        Store::remove_leftovers(id, entry)?;
+        for folder in entry.folders.iter().rev() {
+            if !self.hand_over(folder)? {
+                fs::remove_empty_folder(folder);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another entry placed the same there.
+    fn is_also_anothers(&self, placed: &Placed) -> bool {
+        let others = self.survey.residents.iter().filter_map(|other| other.entry.as_ref()?.placed_at(&placed.path));
+        others.into_iter().any(|other| match (&placed.content, &other.content) {
+            (Content::Blob { sha256, .. }, Content::Blob { sha256: theirs, .. }) => sha256 == theirs,
+            (ours, theirs) => ours == theirs,
+        })
+    }
+
+    /// Removes one placed file; our own unlinking changes the ctime of a blob, so its memos follow.
+    fn take_back_one(&self, placed: &Placed, entry: &Entry) -> Result<bool> {
+        let Content::Blob { sha256, .. } = &placed.content else { return self.store.remove_placed(placed, entry) };
+        let before = fs::look(&self.store.blob(sha256))?;
+        let removed = self.store.remove_placed(placed, entry)?;
+        if let (true, Found::File(before)) = (removed, before) {
+            self.renew_memos(sha256, &before)?;
+        }
+        Ok(removed)
+    }
+
+    fn renew_memos(&self, digest: &Sha256Digest, before: &Fingerprint) -> Result<()> {
+        let Found::File(now) = fs::look(&self.store.blob(digest))? else { return Ok(()) };
+        if now == *before {
+            return Ok(());
+        }
+        for other in self.survey.residents.iter().filter(|other| other.names.contains(digest)) {
+            if let Read::Entry(mut entry) = self.store.read_record(&other.id)?
+                && let Some(memo) = entry.memos.get_mut(digest)
+                && memo.fingerprint == *before
+                && before.same_content(&now)
+            {
+                memo.fingerprint = now;
+                self.store.write_record(&other.id, &entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A folder in which another entry has or is about to place something becomes that entry's to remove.
+    fn hand_over(&mut self, folder: &Path) -> Result<bool> {
+        let holds = |resident: &&mut Resident| {
+            let entry = resident.entry.as_ref();
+            entry.is_some_and(|entry| entry.placed.iter().any(|placed| placed.path.starts_with(folder)))
+        };
+        // A process in the middle of its turn may write its record as it knew it: better one that is free.
+        let mut heirs: Vec<_> = self.survey.residents.iter_mut().filter(holds).collect();
+        heirs.sort_by_key(|heir| heir.use_ == Use::Leased);
+        let Some(heir) = heirs.into_iter().next() else { return Ok(false) };
+        if let (Some(seen), Read::Entry(mut entry)) = (&mut heir.entry, self.store.read_record(&heir.id)?)
+            && !entry.folders.iter().any(|known| known == folder)
+        {
+            entry.folders.push(folder.to_owned());
+            entry.folders.sort();
+            self.store.write_record(&heir.id, &entry)?;
+            seen.folders.clone_from(&entry.folders);
+        }
+        Ok(true)
     }
 }

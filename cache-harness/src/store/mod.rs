@@ -35,17 +35,20 @@ mod entry;
 mod evict;
 mod lease;
 mod partial;
+mod reserve;
 pub(crate) mod retention;
 mod survey;
+mod sweep;
 mod tail;
 mod verify;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
-pub(crate) use evict::{Budget, Evicted, TakenBack};
+pub(crate) use evict::{Evicted, TakenBack};
 pub(crate) use lease::{EntryFiles, Lease};
 pub(crate) use partial::{Partial, Received, Slot};
+pub(crate) use reserve::Budget;
 pub(crate) use survey::{Resident, Survey};
 pub(crate) use verify::{Checked, OnDamage, Proofs};
 

@@ -104,3 +104,6 @@ impl RetentionPolicy {
         Plan { evict, remaining }
     }
 }
+
+#[cfg(test)]
+mod tests;

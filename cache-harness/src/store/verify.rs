@@ -5,7 +5,6 @@ use once_cell::unsync::OnceCell;
 use std::path::Path;
 use std::time::Duration;
 
-use super::entry::Read;
 use super::{Memo, Store};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
@@ -106,12 +105,6 @@ impl<'a> Proofs<'a> {
 
 impl Store {
     fn memos(&self) -> Result<Vec<(Sha256Digest, Memo)>> {
-        let mut memos = Vec::new();
-        for id in self.entry_ids()? {
-            if let Read::Entry(entry) = self.read_record(&id)? {
-                memos.extend(entry.memos);
-            }
-        }
-        Ok(memos)
+        Ok(self.entries()?.into_iter().flat_map(|(_, entry)| entry.memos).collect())
     }
 }

@@ -6,6 +6,8 @@ mod project;
 
 mod full_disk;
 mod hit_cost;
+mod inspect;
+mod kill;
 mod offline;
 mod one_download;
 mod traced;
