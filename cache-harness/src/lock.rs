@@ -89,6 +89,11 @@ impl ExclusiveLock {
         fs::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
+    /// Whether nobody else gets this lock meanwhile; where locks do nothing, everybody does.
+    pub(crate) fn excludes_others(&self) -> bool {
+        Self::is_held(&self.path)
+    }
+
     /// Writes into the lock file what those who wait for it may read.
     pub(crate) fn write_note(&self, note: &str) -> io::Result<()> {
         let mut file = &self.file;
@@ -130,11 +135,9 @@ impl ExclusiveLock {
 
 /// Whether locks on the file system of `folder` do what they say; some network file systems grant all.
 pub(crate) fn locks_work(folder: &Path) -> Result<bool> {
-    let probe = tempfile::Builder::new().prefix(".tmp-lock-").tempfile_in(folder);
-    let probe = probe.map_err(Error::io("write to", folder))?;
+    let probe = fs::temporary_beside(&folder.join("lock"), fs::TEMPORARY).map_err(Error::io("write to", folder))?;
     let mine = ExclusiveLock::try_acquire(probe.path())?;
-    let other = fs::open(probe.path()).map_err(Error::io("open", probe.path()))?;
-    Ok(mine.is_some() && matches!(other.try_lock(), Err(TryLockError::WouldBlock)))
+    Ok(mine.is_some_and(|mine| mine.excludes_others()))
 }
 
 fn acquire(path: &Path, kind: Kind, waiting: &Waiting<'_>) -> Result<File> {
