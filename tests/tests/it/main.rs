@@ -4,11 +4,14 @@
 mod pinned;
 mod project;
 
+mod bad_input;
+mod bad_server;
 mod full_disk;
 mod hit_cost;
 mod inspect;
 mod kill;
 mod offline;
 mod one_download;
+mod suite;
 mod traced;
 mod unusable;

@@ -9,6 +9,7 @@ use cache_harness::testkit::Server;
 
 use crate::pinned::{Pinned, project};
 use crate::project::{Ended, Project};
+use crate::suite::nextest;
 
 /// A way in which the cache folder is of no use.
 #[derive(Debug, Clone, Copy)]
@@ -198,6 +199,19 @@ fn many_processes_that_bypass_the_cache_do_not_disturb_each_other() {
     assert_eq!(project.json(&["report"])["bypassed"], 32);
     let left = |folder: &Path| folder.read_dir().unwrap().count();
     assert_eq!(left(&project.root().join("tmp")), 0, "nothing is left behind");
+}
+
+#[test]
+fn annotated_tests_pass_past_a_cache_that_cannot_be_used() {
+    let server = Server::start().unwrap();
+    let model = Pinned::weights("minilm", 1, 100_000);
+    let mut project = project("", &[&model], &server);
+    project.set("CACHE_HARNESS_DIR", Trouble::BelowFile.prepare(&project).unwrap().to_str().unwrap());
+    let Some(mut nextest) = nextest(&project) else { return };
+    let ended = Ended::of(&nextest.args(["t00", "t01", "t02", "t03"]).output().unwrap()).succeeded();
+    assert!(ended.stderr.contains("4 tests run: 4 passed"), "{}", ended.stderr);
+    let report = project.json(&["report", "--last", "1"]);
+    assert_eq!((&report["requests"], &report["bypassed"]), (&4.into(), &4.into()), "{report}");
 }
 
 #[test]

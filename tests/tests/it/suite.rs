@@ -1,0 +1,37 @@
+//! The fifty annotated tests of `fifty.rs`, run by nextest in a project of the test's own.
+
+use std::process::{Command, Stdio};
+
+use crate::project::Project;
+
+/// `cargo nextest run` of the suite `fifty` with this project's catalog, server and home; none if there is no nextest.
+///
+/// The packages are those that a bare `cargo test` builds, so that nothing is compiled again.
+pub(crate) fn nextest(project: &Project) -> Option<Command> {
+    let cargo = || {
+        let mut cargo = Command::new(env!("CARGO"));
+        let foreign =
+            |name: &str| ["CACHE_HARNESS_", "HF_", "NEXTEST", "CARGO_NET_"].iter().any(|start| name.starts_with(start));
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(foreign) {
+                cargo.env_remove(name);
+            }
+        }
+        cargo.arg("nextest").stdin(Stdio::null()).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        cargo
+    };
+    if !cargo().arg("--version").output().is_ok_and(|output| output.status.success()) {
+        println!("left out, as cargo-nextest is not installed: a suite with a process per test");
+        return None;
+    }
+    let mut nextest = cargo();
+    nextest.args(["run", "--no-fail-fast", "--color=never", "--test=fifty"]);
+    nextest.args(["-p=cache-harness", "-p=cache-harness-macros", "-p=tests"]);
+    // The toolchain may live in the outer home; whatever this project's commands see besides comes along.
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let program = project.program("unused");
+    let inner = program.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    nextest.envs(inner).env("HOME", home).env_remove("CACHE_HARNESS_RUN");
+    nextest.env("CACHE_HARNESS_CONFIG", project.dir().join("cache-harness.toml"));
+    Some(nextest)
+}
