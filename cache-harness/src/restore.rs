@@ -38,8 +38,8 @@ pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verif
     let interrupted = entry.is_interrupted();
     Store::remove_leftovers(turn.id(), entry)?;
     let restored = Restored::default();
-    let places = entry.placed.iter().enumerate().map(|(place, placed)| (placed.path.clone(), place)).collect();
-    let mut restoring = Restoring { turn, entry, places, layout, verify, interrupted, neighbours: None, restored };
+    let index = entry.placed.iter().enumerate().map(|(place, placed)| (placed.path.clone(), place)).collect();
+    let mut restoring = Restoring { turn, entry, index, layout, verify, interrupted, neighbours: None, restored };
     let mut missing = Vec::new();
     for item in &layout.items {
         match restoring.state(item)? {
@@ -67,7 +67,7 @@ struct Restoring<'a> {
     turn: &'a Turn<'a>,
     entry: &'a mut Entry,
     /// Where each path is in the entry's list: a model can have thousands of files.
-    places: HashMap<PathBuf, usize>,
+    index: HashMap<PathBuf, usize>,
     layout: &'a Layout,
     verify: Verify,
     /// A killed process announced what it did not finish: what is missing was never there.
@@ -235,23 +235,23 @@ impl Restoring<'_> {
     }
 
     fn remember(&mut self, placed: Placed) {
-        if let Some(place) = self.places.get(&placed.path) {
+        if let Some(place) = self.index.get(&placed.path) {
             self.entry.placed[*place] = placed;
         } else {
-            self.places.insert(placed.path.clone(), self.entry.placed.len());
+            self.index.insert(placed.path.clone(), self.entry.placed.len());
             self.entry.placed.push(placed);
         }
     }
 
     fn recorded(&self, path: &Path) -> Option<&Placed> {
-        self.places.get(path).map(|place| &self.entry.placed[*place])
+        self.index.get(path).map(|place| &self.entry.placed[*place])
     }
 
     fn forget(&mut self, path: &Path) {
-        if let Some(place) = self.places.remove(path) {
+        if let Some(place) = self.index.remove(path) {
             self.entry.placed.swap_remove(place);
             if let Some(moved) = self.entry.placed.get(place) {
-                self.places.insert(moved.path.clone(), place);
+                self.index.insert(moved.path.clone(), place);
             }
         }
     }

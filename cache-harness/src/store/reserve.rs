@@ -25,6 +25,9 @@ pub(crate) struct Reserved {
     pub(crate) excess: u64,
 }
 
+/// Bytes that the folders, links and records of a model may take that nobody foresees.
+const UNCOUNTED: u64 = 256 * 1024;
+
 /// What is to be made room for, and within which limits.
 #[derive(Debug, Clone, Copy)]
 struct Room {
@@ -61,22 +64,12 @@ impl Store {
             _ => {}
         }
         let (remaining, evicted) = choosing.fit(&room);
-        store.flag(remaining, budget)?;
+        choosing.flag(remaining, budget)?;
         drop(choosing);
         store.empty_trash()?;
         match fs::free_bytes(store.dir()) {
             Some(available) if available < room.coming => Err(full(available)),
             _ => Ok(Reserved { evicted, excess: remaining.saturating_sub(max_bytes) }),
-        }
-    }
-
-    /// Leaves word for the next release, or takes it back.
-    fn flag(&self, remaining: u64, budget: &Budget) -> Result<()> {
-        let flagged = fs::look(&self.over_budget)? != Found::Nothing;
-        match remaining > budget.policy.max_size {
-            true if !flagged => fs::write_durable(&self.over_budget, b""),
-            false if flagged => fs::remove_file(&self.over_budget),
-            _ => Ok(()),
         }
     }
 
@@ -93,7 +86,7 @@ impl Store {
         let mut choosing = self.choosing(|| Ok(()))?;
         let room = choosing.clear(0, budget)?;
         let (remaining, evicted) = choosing.fit(&room);
-        self.flag(remaining, budget)?;
+        choosing.flag(remaining, budget)?;
         drop(choosing);
         self.empty_trash()?;
         Ok(evicted)
@@ -143,6 +136,19 @@ impl Choosing<'_> {
         self.sweep_partials()?;
         // What a partial held is to come again.
         Ok(self.survey.room(self.store, copies, budget))
+    }
+
+    /// Leaves word for the next release, or takes it back. While somebody fills an entry, the word is left early:
+    /// if they are killed, they do not get to count what they added.
+    fn flag(&self, remaining: u64, budget: &Budget) -> Result<()> {
+        let path = &self.store.over_budget;
+        let expected = if self.survey.is_filling() { remaining.saturating_add(UNCOUNTED) } else { remaining };
+        let is_over = expected > budget.policy.max_size;
+        match (is_over, fs::look(path)? != Found::Nothing) {
+            (true, false) => fs::write_durable(path, b""),
+            (false, true) => fs::remove_file(path),
+            _ => Ok(()),
+        }
     }
 
     /// Evicts until `room` is kept to or only what must stay is left; returns the bytes that then remain.

@@ -70,6 +70,14 @@ impl Survey {
         missing.iter().map(|(digest, size)| size.saturating_sub(begun(digest))).sum()
     }
 
+    /// Whether a process is about to write something.
+    pub(super) fn is_filling(&self) -> bool {
+        let leased = self.residents.iter().filter(|resident| resident.use_ == Use::Leased);
+        leased.filter_map(|resident| resident.entry.as_ref()).any(|entry| {
+            entry.is_interrupted() || entry.files.iter().any(|file| !self.blobs.contains_key(&file.sha256))
+        })
+    }
+
     /// The entries as the retention policy sees them.
     pub(crate) fn stored(&self) -> Vec<Stored> {
         let view = |resident: &Resident| Stored {

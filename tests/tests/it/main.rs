@@ -6,12 +6,15 @@ mod project;
 
 mod bad_input;
 mod bad_server;
+mod budget;
 mod full_disk;
 mod hit_cost;
 mod inspect;
 mod kill;
 mod offline;
 mod one_download;
+mod placing;
 mod suite;
+mod tampering;
 mod traced;
 mod unusable;

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::project::Project;
+use crate::project::{Project, left_out};
 
 /// `cargo nextest run` of the suite `fifty` with this project's catalog, server and home; none if there is no nextest.
 ///
@@ -21,7 +21,7 @@ pub(crate) fn nextest(project: &Project) -> Option<Command> {
         cargo
     };
     if !cargo().arg("--version").output().is_ok_and(|output| output.status.success()) {
-        println!("left out, as cargo-nextest is not installed: a suite with a process per test");
+        left_out("a suite with a process per test", "cargo-nextest is not installed");
         return None;
     }
     let mut nextest = cargo();
