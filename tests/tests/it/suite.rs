@@ -4,18 +4,31 @@ use std::process::{Command, Stdio};
 
 use crate::project::{Project, left_out};
 
+/// Variables that belong to this test's own process: what cargo and nextest told it, and what would reach into the
+/// project. With those of cargo, ring's build script would run again, and all that needs it be compiled again.
+const FOREIGN: &[&str] = &[
+    "CACHE_HARNESS_",
+    "HF_",
+    "NEXTEST",
+    "CARGO_BIN_",
+    "CARGO_CRATE_",
+    "CARGO_MANIFEST_",
+    "CARGO_NET_OFFLINE",
+    "CARGO_PKG_",
+    "CARGO_PRIMARY_",
+    "CARGO_TARGET_TMPDIR",
+    "OUT_DIR",
+];
+
 /// `cargo nextest run` of the suite `fifty` with this project's catalog, server and home; none if there is no nextest.
 ///
 /// The packages are those that a bare `cargo test` builds, so that nothing is compiled again.
 pub(crate) fn nextest(project: &Project) -> Option<Command> {
     let cargo = || {
         let mut cargo = Command::new(env!("CARGO"));
-        let foreign =
-            |name: &str| ["CACHE_HARNESS_", "HF_", "NEXTEST", "CARGO_NET_"].iter().any(|start| name.starts_with(start));
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(foreign) {
-                cargo.env_remove(name);
-            }
+        let foreign = |name: &str| FOREIGN.iter().any(|start| name.starts_with(start));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(foreign)) {
+            cargo.env_remove(name);
         }
         cargo.arg("nextest").stdin(Stdio::null()).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         cargo
