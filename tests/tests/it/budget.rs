@@ -26,7 +26,7 @@ fn ten_models(settings: &str) -> (Server, Project) {
     let mut catalog = format!("[cache]\nmax_size = \"{LIMIT}B\"\n{settings}");
     for (index, model) in models.iter().enumerate() {
         let provider = if index % 2 == 0 { "huggingface" } else { "torch-hub" };
-        catalog.push_str(&format!("{}provider = \"{provider}\"\n", model.catalog()));
+        catalog += &model.catalog_for(provider);
     }
     project.write("cache-harness.toml", &catalog);
     (server, project)
@@ -214,8 +214,7 @@ fn copies_in_a_consumers_folder_count_and_go_with_their_model() {
     let project = project("", &models.iter().collect::<Vec<_>>(), &server);
     // Two models, as each is there twice.
     let limit = 4 * (SIZE + OVERHEAD);
-    let catalog: String =
-        models.iter().map(|model| format!("{}provider = \"openai-whisper\"\n", model.catalog())).collect();
+    let catalog: String = models.iter().map(|model| model.catalog_for("openai-whisper")).collect();
     project.write("cache-harness.toml", &format!("[cache]\nmax_size = \"{limit}B\"\n{catalog}"));
     for name in &NAMES[..4] {
         project.run(&["restore", name]).succeeded();

@@ -51,7 +51,7 @@ fn project(server: &Server) -> Project {
         }
         let model = Pinned { name: name.to_owned(), files };
         model.serve(server);
-        catalog.push_str(&format!("{}provider = \"{provider}\"\n", model.catalog()));
+        catalog += &model.catalog_for(provider);
         lock.push_str(&model.lock());
     }
     let mut project = Project::new(&catalog);

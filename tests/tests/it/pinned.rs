@@ -44,6 +44,11 @@ impl Pinned {
         format!("[models.{0}]\nhub = \"owner/{0}\"\n", self.name)
     }
 
+    /// The same, restored for this consumer.
+    pub(crate) fn catalog_for(&self, provider: &str) -> String {
+        format!("{}provider = \"{provider}\"\n", self.catalog())
+    }
+
     /// The model's block in `cache-harness.lock`.
     pub(crate) fn lock(&self) -> String {
         let mut text =

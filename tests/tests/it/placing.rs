@@ -24,7 +24,7 @@ fn scene(seed: u64) -> (Server, Project) {
 fn pin(server: &Server, project: &Project, seed: u64) {
     let model = Pinned::weights("m", seed, SIZE as u64);
     model.serve(server);
-    project.write("cache-harness.toml", &format!("{}provider = \"torch-hub\"\n", model.catalog()));
+    project.write("cache-harness.toml", &model.catalog_for("torch-hub"));
     project.lock(&model.lock());
 }
 

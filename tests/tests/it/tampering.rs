@@ -28,7 +28,7 @@ impl Scene {
         let model = Pinned::new("m", &[("config.json", b"{}".into()), ("weights.bin", weights)]);
         let project = project("", &[&model], &server);
         // The model's table is the catalog's last.
-        project.write("cache-harness.toml", &format!("{}provider = \"{provider}\"\n", model.catalog()));
+        project.write("cache-harness.toml", &model.catalog_for(provider));
         let scene = Self { server, project, model };
         scene.assert_restored("miss");
         scene.assert_restored("hit");
