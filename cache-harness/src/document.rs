@@ -5,6 +5,7 @@
 //! fall behind it. Places are byte offsets until somebody needs a line, so that a lock file of a
 //! thousand files is not scanned a thousand times.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -279,21 +280,34 @@ impl<'d> Table<'d> {
         tables.collect()
     }
 
-    /// `found`, or the error that `key` is missing.
+    /// `found`, or the error that `key` is missing; a misspelt key is told as what it is.
     pub(crate) fn required<T>(&self, key: &str, found: Option<T>) -> Result<T> {
-        found.ok_or_else(|| self.malformed(self.place, format!("missing `{key}` {}", self.label()), None))
+        found.ok_or_else(|| {
+            let mut unknown = self.not_asked();
+            match unknown.find(|given| nearest(given.get_ref(), [key]).is_some()) {
+                Some(misspelt) => self.unknown(misspelt, format!("did you mean `{key}`?")),
+                None => self.malformed(self.place, format!("missing `{key}` {}", self.label()), None),
+            }
+        })
     }
 
     /// Refuses the first key that was not asked for.
     pub(crate) fn finish(self) -> Result<()> {
-        let unknown = self.entries.keys().filter(|key| !self.asked.contains(&key.get_ref().as_ref()));
-        let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
+        let Some(key) = self.not_asked().min_by_key(|key| key.span().start) else { return Ok(()) };
         let hint = match nearest(key.get_ref(), self.asked.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the keys here are {}", listed(self.asked.iter().copied())),
         };
+        Err(self.unknown(key, hint))
+    }
+
+    fn not_asked(&self) -> impl Iterator<Item = &'d Spanned<Cow<'d, str>>> {
+        self.entries.keys().filter(|key| !self.asked.contains(&key.get_ref().as_ref()))
+    }
+
+    fn unknown(&self, key: &Spanned<Cow<'_, str>>, hint: String) -> Error {
         let message = format!("unknown key `{}` {}", key.get_ref().escape_debug(), self.label());
-        Err(self.malformed(Place(key.span().start), message, Some(hint)))
+        self.malformed(Place(key.span().start), message, Some(hint))
     }
 }
 

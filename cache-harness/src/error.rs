@@ -144,6 +144,12 @@ pub enum Error {
         /// What each source failed with, in the order tried.
         attempts: Vec<Self>,
     },
+    /// Another process or thread asked all sources while this one waited for it, and they failed.
+    #[error("{message}")]
+    SourcesJustFailed {
+        /// What they failed with, as [`SourcesFailed`](Self::SourcesFailed) says it.
+        message: String,
+    },
     /// The model is not here, and the network may not be asked.
     #[error("model `{model}` cannot be had offline: {} (looked in `{}`)", lack(file, damage.as_deref()), looked.display())]
     Offline {
@@ -313,7 +319,8 @@ impl Error {
             Self::Io { source, path, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 format!("free space on the disk of `{}`: `cache-harness prune` removes what is unused", path.display())
             }
-            Self::Setting { .. }
+            Self::SourcesJustFailed { .. }
+            | Self::Setting { .. }
             | Self::Status { .. }
             | Self::Transport { .. }
             | Self::Refused { .. }

@@ -18,7 +18,7 @@ use crate::progress::Step;
 use crate::proof::Proof;
 use crate::provider::Wanted;
 use crate::restore::restore;
-use crate::store::{Checked, Entry, Filled, Memo, OnDamage, Proofs, Recorded, Slot, Store};
+use crate::store::{Checked, Entry, Filled, Memo, OnDamage, Proofs, Recorded, Slot, Store, Turn};
 use crate::{ByteSize, time};
 
 /// How many files of one model are fetched at once.
@@ -46,9 +46,28 @@ pub(crate) fn fill(
     verify: Verify,
     account: &mut Account,
 ) -> Result<(Outcome, Arc<Proof>)> {
-    let started = Instant::now();
+    let (started, since) = (Instant::now(), time::now());
     let turn = waiting(inner, prepared, |waiting| inner.store.turn(&prepared.id, waiting))?;
     account.waited_seconds = started.elapsed().as_secs_f64();
+    if let Some(message) = turn.failure_since(since) {
+        return Err(Error::SourcesJustFailed { message: message.to_owned() });
+    }
+    lead(inner, ask, prepared, verify, &turn, account).inspect_err(|error| {
+        if matches!(error, Error::SourcesFailed { .. }) {
+            turn.leave_failure(error);
+        }
+    })
+}
+
+/// Fills the entry in this process's turn.
+fn lead(
+    inner: &Inner,
+    ask: &Ask<'_>,
+    prepared: &Prepared,
+    verify: Verify,
+    turn: &Turn<'_>,
+    account: &mut Account,
+) -> Result<(Outcome, Arc<Proof>)> {
     if verify == Verify::Memo
         && let Some(proof) = inner.proven(prepared)?
     {
@@ -68,7 +87,7 @@ pub(crate) fn fill(
     refuse_if_offline(inner, prepared, offline, &lacking)?;
     let copies = copies(inner, prepared);
     if !lacking.is_empty() || copies > 0 {
-        let reserved = Store::reserve(&turn, &mut entry, copies, &inner.budget())?;
+        let reserved = Store::reserve(turn, &mut entry, copies, &inner.budget())?;
         inner.log_evictions(&reserved.evicted);
         if reserved.excess > 0 {
             inner.warn_once(&format!(
@@ -84,7 +103,7 @@ pub(crate) fn fill(
         turn.record(&mut entry)?;
     }
     let unfinished = entry.placed.is_empty() || entry.is_interrupted();
-    let restored = restore(&turn, &mut entry, &prepared.layout, verify)?;
+    let restored = restore(turn, &mut entry, &prepared.layout, verify)?;
     if !lacking.is_empty() || restored.copied > 0 || unfinished {
         // Only now is it known what it all takes: sizes that are not pinned, folders, copies where no link was possible.
         inner.log_evictions(&inner.store.trim(&inner.budget())?);

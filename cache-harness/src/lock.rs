@@ -89,11 +89,32 @@ impl ExclusiveLock {
         fs::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Writes into the lock file who holds it, for those who wait.
-    pub(crate) fn sign(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        write!(self.file, "process {}", std::process::id())
+    /// Whether nobody else gets this lock meanwhile; where locks do nothing, everybody does.
+    pub(crate) fn excludes_others(&self) -> bool {
+        Self::is_held(&self.path)
+    }
+
+    /// Writes into the lock file what those who wait for it may read.
+    pub(crate) fn write_note(&self, note: &str) -> io::Result<()> {
+        let mut file = &self.file;
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(note.as_bytes())
+    }
+
+    /// Signs as the holder, for those who wait.
+    pub(crate) fn sign(&self) -> io::Result<()> {
+        self.write_note(&format!("process {}", std::process::id()))
+    }
+
+    /// What the holder before this one left in the lock file; at most 4 KiB, and nothing if it is no text.
+    pub(crate) fn note(&self) -> String {
+        let mut text = String::new();
+        let mut file = &self.file;
+        match file.rewind().and_then(|()| file.take(4096).read_to_string(&mut text)) {
+            Ok(_) => text,
+            Err(_) => String::new(),
+        }
     }
 
     /// The locked file.
@@ -114,11 +135,9 @@ impl ExclusiveLock {
 
 /// Whether locks on the file system of `folder` do what they say; some network file systems grant all.
 pub(crate) fn locks_work(folder: &Path) -> Result<bool> {
-    let probe = tempfile::Builder::new().prefix(".tmp-lock-").tempfile_in(folder);
-    let probe = probe.map_err(Error::io("write to", folder))?;
+    let probe = fs::temporary_beside(&folder.join("lock"), fs::TEMPORARY).map_err(Error::io("write to", folder))?;
     let mine = ExclusiveLock::try_acquire(probe.path())?;
-    let other = fs::open(probe.path()).map_err(Error::io("open", probe.path()))?;
-    Ok(mine.is_some() && matches!(other.try_lock(), Err(TryLockError::WouldBlock)))
+    Ok(mine.is_some_and(|mine| mine.excludes_others()))
 }
 
 fn acquire(path: &Path, kind: Kind, waiting: &Waiting<'_>) -> Result<File> {
@@ -166,7 +185,12 @@ fn try_once(path: &Path, kind: Kind) -> io::Result<Option<File>> {
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        if still_named(path, &file)? {
+        let named = match kind {
+            // Files that are shared are removed, never renamed: that costs one look instead of two on each hit.
+            Kind::Shared => fs::has_a_name(&file)?,
+            Kind::Exclusive => still_named(path, &file)?,
+        };
+        if named {
             return Ok(Some(file));
         }
     }

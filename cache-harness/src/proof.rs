@@ -99,7 +99,8 @@ impl Proof {
         if time::unix_seconds(time::now()) >= self.expires {
             return Ok(false);
         }
-        for check in &self.checks {
+        // What was placed is rather lost than a blob: looked at first, one look tells.
+        for check in self.checks.iter().rev() {
             let found = match check.look {
                 Look::At => fs::look(&check.path)?,
                 Look::Through => fs::look_through(&check.path)?,

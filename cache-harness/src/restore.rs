@@ -4,16 +4,21 @@
 //! What will be placed is recorded before it is placed, and its fingerprint afterwards. So a kill at any
 //! point leaves only files that a record names.
 
+mod unrecorded;
+
 use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
-use crate::model::{FilePath, ModelName};
+use crate::model::FilePath;
 use crate::provider::{Item, Layout, Wanted};
 use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, TakenBack, Turn};
+
+pub(crate) use unrecorded::place_unrecorded;
 
 /// What a restore did.
 #[derive(Debug, Default)]
@@ -33,8 +38,8 @@ pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verif
     let interrupted = entry.is_interrupted();
     Store::remove_leftovers(turn.id(), entry)?;
     let restored = Restored::default();
-    let places = entry.placed.iter().enumerate().map(|(place, placed)| (placed.path.clone(), place)).collect();
-    let mut restoring = Restoring { turn, entry, places, layout, verify, interrupted, neighbours: None, restored };
+    let index = entry.placed.iter().enumerate().map(|(place, placed)| (placed.path.clone(), place)).collect();
+    let mut restoring = Restoring { turn, entry, index, layout, verify, interrupted, neighbours: None, restored };
     let mut missing = Vec::new();
     for item in &layout.items {
         match restoring.state(item)? {
@@ -53,49 +58,6 @@ pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verif
     Ok(restoring.restored)
 }
 
-/// Makes `layout` true on disk without a record: for places that the cache does not look after.
-///
-/// `blob` gives a verified file with the digest; it is asked only for what is missing.
-///
-/// # Errors
-///
-/// [`Error::Foreign`] if other content stands in the way.
-pub(crate) fn place_unrecorded(
-    model: &ModelName,
-    layout: &Layout,
-    mut blob: impl FnMut(&FilePath, &Sha256Digest) -> Result<PathBuf>,
-) -> Result<()> {
-    for item in &layout.items {
-        if let Some(parent) = item.path.parent() {
-            fs::create_folders(parent)?;
-        }
-        let (Wanted::Bytes { file, sha256 } | Wanted::Pointer { file, sha256, .. }) = &item.wanted else {
-            if let (Wanted::Text(text), Found::Nothing) = (&item.wanted, fs::look(&item.path)?) {
-                fs::write_new(&item.path, text.as_bytes())?;
-            }
-            continue;
-        };
-        match fs::look_through(&item.path)? {
-            Found::File(_) if has_digest(&item.path, sha256)? => continue,
-            Found::Nothing if fs::look(&item.path)? == Found::Nothing => {}
-            _ => {
-                let (model, path) = (model.to_string(), item.path.clone());
-                return Err(Error::Foreign { model, file: file.to_string(), path });
-            }
-        }
-        let source = match &item.wanted {
-            Wanted::Pointer { target, .. } => target.clone(),
-            _ => blob(file, sha256)?,
-        };
-        let source = fs::Source { path: &source, digest: sha256, tag: fs::TEMPORARY };
-        match item.leads_to() {
-            Some(_) => fs::place_symlink(source, &item.path, Placing::New)?,
-            None => drop(fs::place(source, &item.path, layout.ladder, Placing::New)?),
-        }
-    }
-    Ok(())
-}
-
 /// Whether the file that `path` leads to has this digest, by hashing it.
 fn has_digest(path: &Path, digest: &Sha256Digest) -> Result<bool> {
     fs::has_digest(path, digest).map_err(Error::io("read", path))
@@ -105,7 +67,7 @@ struct Restoring<'a> {
     turn: &'a Turn<'a>,
     entry: &'a mut Entry,
     /// Where each path is in the entry's list: a model can have thousands of files.
-    places: HashMap<PathBuf, usize>,
+    index: HashMap<PathBuf, usize>,
     layout: &'a Layout,
     verify: Verify,
     /// A killed process announced what it did not finish: what is missing was never there.
@@ -273,23 +235,23 @@ impl Restoring<'_> {
     }
 
     fn remember(&mut self, placed: Placed) {
-        if let Some(place) = self.places.get(&placed.path) {
+        if let Some(place) = self.index.get(&placed.path) {
             self.entry.placed[*place] = placed;
         } else {
-            self.places.insert(placed.path.clone(), self.entry.placed.len());
+            self.index.insert(placed.path.clone(), self.entry.placed.len());
             self.entry.placed.push(placed);
         }
     }
 
     fn recorded(&self, path: &Path) -> Option<&Placed> {
-        self.places.get(path).map(|place| &self.entry.placed[*place])
+        self.index.get(path).map(|place| &self.entry.placed[*place])
     }
 
     fn forget(&mut self, path: &Path) {
-        if let Some(place) = self.places.remove(path) {
+        if let Some(place) = self.index.remove(path) {
             self.entry.placed.swap_remove(place);
             if let Some(moved) = self.entry.placed.get(place) {
-                self.places.insert(moved.path.clone(), place);
+                self.index.insert(moved.path.clone(), place);
             }
         }
     }
@@ -324,7 +286,7 @@ impl Restoring<'_> {
     fn settle(&mut self, item: &Item, mut placing: Placing) -> Result<()> {
         for _ in 0..8 {
             match self.place(item, placing) {
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {}
                 placed => return placed.map(|placed| self.remember(placed)),
             }
             self.neighbours = None;

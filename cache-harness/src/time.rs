@@ -18,6 +18,11 @@ pub(crate) fn unix_seconds(moment: SystemTime) -> u64 {
     moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Microseconds since the Unix epoch.
+pub(crate) fn unix_micros(moment: SystemTime) -> u128 {
+    moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros())
+}
+
 /// The inverse of [`unix_seconds`].
 pub(crate) fn from_unix_seconds(seconds: u64) -> SystemTime {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH)

@@ -39,7 +39,7 @@ fn plan(mut runs: Vec<Kept>, now: SystemTime) -> Vec<Kept> {
     removed
 }
 
-/// Removes what [`plan`] says. What fails is tried again when the next run begins.
+/// Removes what [`plan`] says. What fails is tried again when another run begins.
 pub(super) fn apply(runs: &Path, now: SystemTime) {
     let Ok(folders) = fs::read_dir(runs) else { return };
     let mut kept = Vec::new();

@@ -79,3 +79,8 @@ fn found(metadata: io::Result<Metadata>) -> io::Result<Found> {
 pub(crate) fn fingerprint(file: &File) -> io::Result<Fingerprint> {
     file.metadata().map(|metadata| Fingerprint::of(&metadata))
 }
+
+/// Whether an open file still has a name in some folder.
+pub(crate) fn has_a_name(file: &File) -> io::Result<bool> {
+    file.metadata().map(|metadata| metadata.nlink() > 0)
+}

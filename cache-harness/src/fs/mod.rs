@@ -17,7 +17,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use rustix::fs::OFlags;
 
-pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, look, look_through};
+pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, has_a_name, look, look_through};
 pub use place::LinkMode;
 pub(crate) use place::{Placing, Source, place, place_symlink, place_text};
 
@@ -104,7 +104,8 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
 /// A folder for what is there only as long as the returned guard.
 pub(crate) fn temporary_folder(prefix: &str) -> Result<tempfile::TempDir> {
     let parent = std::env::temp_dir();
-    tempfile::Builder::new().prefix(prefix).tempdir_in(&parent).map_err(Error::io("create a folder in", parent))
+    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&parent).map_err(bare);
+    made.map_err(Error::io("create a folder in", parent))
 }
 
 /// A folder of this user alone among the system's temporary files; it stays.
@@ -145,7 +146,7 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<()> {
 fn write_temporary(path: &Path, tag: &str, content: &[u8]) -> Result<tempfile::NamedTempFile> {
     let write = || {
         let mut file = temporary_beside(path, tag)?;
-        file.write_all(content)?;
+        file.as_file_mut().write_all(content)?;
         file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
         file.as_file().sync_all()?;
         Ok(file)
@@ -153,8 +154,18 @@ fn write_temporary(path: &Path, tag: &str, content: &[u8]) -> Result<tempfile::N
     write().map_err(Error::io("write", path))
 }
 
-fn temporary_beside(path: &Path, tag: &str) -> io::Result<tempfile::NamedTempFile> {
-    tempfile::Builder::new().prefix(tag).tempfile_in(folder_of(path))
+/// A new file in the folder of `path`, gone when it is dropped.
+pub(crate) fn temporary_beside(path: &Path, tag: &str) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(tag).tempfile_in(folder_of(path)).map_err(bare)
+}
+
+/// The error without the random name that tempfile adds to it: whoever reads it is told the path that was meant,
+/// and the same trouble reads the same each time.
+fn bare(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((cause, _)) => io::Error::new(error.kind(), cause),
+        None => error,
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -172,6 +183,17 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
         Err(error) if error.kind() != ErrorKind::InvalidInput => Err(Error::io("sync", folder)(error)),
         _ => Ok(()),
     }
+}
+
+/// Has the kernel begin to write a range to the disk, so that a later sync finds little left to wait for.
+///
+/// Linux starts the write before it drops pages, and drops only clean ones: few, of a range that was just written.
+pub(crate) fn start_writing(file: &File, start: u64, bytes: u64) {
+    // A hint: where it is not understood, the sync does all the work.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(file, start, std::num::NonZeroU64::new(bytes), rustix::fs::Advice::DontNeed);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, start, bytes);
 }
 
 /// Makes a file read-only for everybody.

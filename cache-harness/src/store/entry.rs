@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, LinkMode};
 use crate::lock::{ExclusiveLock, SharedLock, Waiting};
 use crate::model::{FilePath, ModelName};
+use crate::time;
 
 /// The version of the record's form.
 const VERSION: u32 = 1;
@@ -147,8 +149,13 @@ pub(crate) struct Turn<'a> {
     id: EntryId,
     /// The record as this turn wrote it last: another fingerprint tells that an eviction renewed it.
     written: Cell<fs::Found>,
-    _lock: ExclusiveLock,
+    /// What the turn before this one left.
+    note: String,
+    lock: ExclusiveLock,
 }
+
+/// Begins the note of a turn that ended because no source had the bytes.
+const FAILED: &str = "failed";
 
 impl Turn<'_> {
     pub(crate) fn store(&self) -> &Store {
@@ -157,6 +164,18 @@ impl Turn<'_> {
 
     pub(crate) fn id(&self) -> &EntryId {
         &self.id
+    }
+
+    /// Tells those who wait for this turn that the sources failed: they need not ask them again.
+    pub(crate) fn leave_failure(&self, error: &Error) {
+        // Whoever cannot read it asks again.
+        let _ = self.lock.write_note(&format!("{FAILED}\n{}\n{error}", time::unix_micros(time::now())));
+    }
+
+    /// What the sources failed with, if they failed the turn before this one, after `since`.
+    pub(crate) fn failure_since(&self, since: SystemTime) -> Option<&str> {
+        let (at, message) = self.note.strip_prefix(FAILED)?.trim_start().split_once('\n')?;
+        (at.parse::<u128>().ok()? >= time::unix_micros(since)).then_some(message)
     }
 
     /// Records the entry as it is now, with what an eviction has written into its record since this turn began.
@@ -192,10 +211,11 @@ impl Store {
     /// Waits until this process may fill, restore and record the entry.
     pub(crate) fn turn(&self, id: &EntryId, waiting: &Waiting<'_>) -> Result<Turn<'_>> {
         self.make_usable()?;
-        let mut lock = ExclusiveLock::acquire(&self.turn_file(id), waiting)?;
+        let lock = ExclusiveLock::acquire(&self.turn_file(id), waiting)?;
+        let note = lock.note();
         // Only those who wait read it.
         let _ = lock.sign();
-        Ok(Turn { store: self, id: *id, written: Cell::new(fs::Found::Nothing), _lock: lock })
+        Ok(Turn { store: self, id: *id, written: Cell::new(fs::Found::Nothing), note, lock })
     }
 
     /// The entry as last recorded; one that cannot be read counts as none and is rebuilt.

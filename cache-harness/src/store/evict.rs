@@ -49,6 +49,10 @@ impl Store {
             return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
         }
         let lock = ExclusiveLock::acquire(&self.gc_file(), &Waiting::BRIEF)?;
+        if !lock.excludes_others() {
+            let reason = "locks do nothing on its file system, so what is in use cannot be told".to_owned();
+            return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
+        }
         self.sweep_temporaries()?;
         first()?;
         let mut choosing = Choosing { store: self, survey: self.survey()?, _lock: lock };

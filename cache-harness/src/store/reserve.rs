@@ -52,22 +52,23 @@ impl Store {
         // Counted as promised from here on, also by others.
         let mut choosing = store.choosing(|| turn.write(entry))?;
         let room = choosing.clear(copies, budget)?;
-        if budget.strict {
-            // Before anything goes: a model that is refused costs no other its place.
-            let remaining = choosing.survey.plan(&room).remaining;
-            if remaining > max_bytes {
-                let held = remaining.saturating_sub(room.coming);
-                return Err(Error::NoRoom { model: entry.model.to_string(), bytes, held, max_bytes });
-            }
+        // Before anything goes: a model that is refused costs no other its place.
+        let remaining = choosing.survey.plan(&room).remaining;
+        if budget.strict && remaining > max_bytes {
+            let held = remaining.saturating_sub(room.coming);
+            return Err(Error::NoRoom { model: entry.model.to_string(), bytes, held, max_bytes });
+        }
+        let full = |available| Error::DiskFull { path: store.dir().to_owned(), needed: room.coming, available };
+        match fs::free_bytes(store.dir()) {
+            Some(available) if remaining > choosing.survey.used() + available => return Err(full(available)),
+            _ => {}
         }
         let (remaining, evicted) = choosing.fit(&room);
         choosing.flag(remaining, budget)?;
         drop(choosing);
         store.empty_trash()?;
         match fs::free_bytes(store.dir()) {
-            Some(available) if available < room.coming => {
-                Err(Error::DiskFull { path: store.dir().to_owned(), needed: room.coming, available })
-            }
+            Some(available) if available < room.coming => Err(full(available)),
             _ => Ok(Reserved { evicted, excess: remaining.saturating_sub(max_bytes) }),
         }
     }

@@ -10,8 +10,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::digest::{Hasher, Sha256Digest};
+use crate::fs;
 
 const BUFFER: usize = 1 << 20;
+/// Bytes after which the kernel is asked to write them to the disk.
+const STRIDE: u64 = 8 << 20;
 
 /// A hasher that follows the writer of a file.
 #[derive(Debug)]
@@ -82,7 +85,7 @@ impl Tail {
 fn hash(file: &File, position: &Position) -> io::Result<Sha256Digest> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; BUFFER];
-    let mut done = 0;
+    let (mut done, mut sent) = (0, 0);
     loop {
         let written = position.beyond(done);
         while done < written.bytes {
@@ -92,6 +95,10 @@ fn hash(file: &File, position: &Position) -> io::Result<Sha256Digest> {
                 Ok(count) => {
                     hasher.update(&buffer[..count]);
                     done += count as u64;
+                    if done - sent >= STRIDE {
+                        fs::start_writing(file, sent, done - sent);
+                        sent = done;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -5,7 +5,13 @@ mod pinned;
 mod project;
 
 mod budget;
+mod full_disk;
+mod hit_cost;
 mod inspect;
 mod kill;
+mod offline;
+mod one_download;
 mod placing;
 mod tampering;
+mod traced;
+mod unusable;

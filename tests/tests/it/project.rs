@@ -74,6 +74,12 @@ impl Project {
         self.cache().join("v1/blobs/sha256").join(&digest[..2]).join(digest)
     }
 
+    /// Where Hub clients look for `owner/NAME`.
+    pub(crate) fn snapshot(&self, name: &str) -> PathBuf {
+        let hub = self.home().join(".cache/huggingface/hub");
+        hub.join(format!("models--owner--{name}/snapshots")).join(crate::pinned::COMMIT)
+    }
+
     /// A program that sees this project's home and variables, and no others; all belong to one run, `it`.
     pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
