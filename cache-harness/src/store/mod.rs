@@ -20,10 +20,12 @@
 //! 4. *Reserve*: under the exclusive `gc.lock`, room is made and the entry is recorded, still without memos.
 //!    So every blob that is about to appear has an entry naming it, and every byte to come is counted.
 //! 5. *Fill*: each missing blob is written to its partial under the partial's lock, hashed on the way, synced,
-//!    made read-only and renamed to its digest. A kill leaves a partial, from which the next
-//!    one goes on, or a whole blob, never half a blob.
-//! 6. *Restore*: what will be placed is recorded, then placed, then its fingerprints are recorded. A kill leaves
-//!    links that a record names, so eviction finds them.
+//!    made read-only and renamed to its digest. A kill leaves a partial, from which
+//!    the next one goes on, or a whole blob, never half a blob.
+//! 6. *Restore*: what will be placed, and the folders for it, are recorded, then made, then the fingerprints are
+//!    recorded. A kill leaves links that a record names, and temporary files that begin with the entry's tag, so
+//!    eviction finds them. A folder goes with the last entry that has something in it.
+//! 7. *Count*: only now is it known what it all took; what exceeds the budget goes, or `over-budget` is left.
 //!
 //! Locks are taken in the order lease, turn, partial, `gc.lock`; an eviction holding `gc.lock` only *tries* leases,
 //! so there is no cycle.

@@ -3,7 +3,7 @@
 use cache_harness::testkit::{Body, Server};
 
 use crate::pinned::{Pinned, project};
-use crate::project::{Ended, Project};
+use crate::project::{Ended, Project, left_out};
 
 const SIZE: u64 = 8_000_000;
 
@@ -21,7 +21,7 @@ fn on_a_small_disk(project: &mut Project, script: &str) -> Option<Ended> {
     let mut probe = project.program("unshare");
     probe.args(["--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none \"$DISK\""]);
     if !probe.output().is_ok_and(|output| output.status.success()) {
-        println!("left out, as nothing may be mounted here: what happens on a full disk");
+        left_out("what happens on a full disk", "nothing may be mounted here");
         return None;
     }
     let script = format!(
