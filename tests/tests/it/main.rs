@@ -14,6 +14,7 @@ mod kill;
 mod offline;
 mod one_download;
 mod placing;
+mod resume;
 mod suite;
 mod tampering;
 mod traced;

@@ -162,7 +162,7 @@ fn on_a_dead_line_everybody_ends_in_an_error_and_nothing_stays_locked() {
     let mut project = project("", &[&model], &server);
     project.set("CACHE_HARNESS_PATIENCE", "1s");
     let address = model.address("model.safetensors");
-    server.fault(&address, Fault::Stall { after: 50_000, times: Fault::ALWAYS });
+    server.fault(&address, Fault::Stall { after: 1_000, times: Fault::ALWAYS });
     for ended in at_once(&project, 8, &["dead"]) {
         assert_eq!(ended.code, Some(1), "{ended:?}");
         let told = ended.stderr.contains("no byte arrived for 1 s") || ended.stderr.contains("nothing moved for 1 s");
