@@ -10,7 +10,7 @@ use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::event::Outcome;
-use crate::fetch::{Job, Source};
+use crate::fetch::{Effort, Job, Source};
 use crate::fs::{self, Found, LinkMode};
 use crate::lock::Waiting;
 use crate::prepared::Prepared;
@@ -250,8 +250,7 @@ fn fetch(
     });
     let mut failed = None;
     for (digest, came) in results {
-        account.retries += came.retries;
-        account.fetched_bytes += came.bytes;
+        account.add(came.effort);
         match came.memo {
             Ok(memo) => remember(entry, &digest, memo),
             Err(error) => failed = failed.or(Some(error)),
@@ -274,34 +273,16 @@ fn fetch(
 
 struct Came {
     memo: Result<Memo>,
-    /// Fetched by this process.
-    bytes: u64,
-    retries: u32,
+    effort: Effort,
 }
 
 fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Came {
-    let (mut bytes, mut retries) = (0, 0);
-    let memo = fill_slot(inner, prepared, file, &mut retries).inspect(|(memo, came)| {
-        if *came == Origin::Fetched {
-            bytes = memo.fingerprint.size;
-        }
-    });
-    Came { memo: memo.map(|(memo, _)| memo), bytes, retries }
+    let mut effort = Effort::default();
+    let memo = fill_slot(inner, prepared, file, &mut effort);
+    Came { memo, effort }
 }
 
-/// Who put a blob there.
-#[derive(PartialEq, Eq)]
-enum Origin {
-    Fetched,
-    Found,
-}
-
-fn fill_slot(
-    inner: &Inner,
-    prepared: &Prepared,
-    file: &crate::pins::PinnedFile,
-    retries: &mut u32,
-) -> Result<(Memo, Origin)> {
+fn fill_slot(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile, effort: &mut Effort) -> Result<Memo> {
     let sources = Source::of(&prepared.declared, &prepared.pins, file, &inner.config);
     let patience = inner.config.patience.value;
     let job = Job { model: prepared.name().as_str(), file: &file.path, sources: &sources, patience };
@@ -311,14 +292,14 @@ fn fill_slot(
         match slot {
             Slot::Vacant(partial) => {
                 let fetched = inner.fetcher.fill(job, partial, &inner.progress);
-                *retries += fetched.retries;
-                return Ok((fetched.memo?, Origin::Fetched));
+                *effort += fetched.effort;
+                return fetched.memo;
             }
             // Another entry's process filled it meanwhile.
             Slot::Present => {
                 let mut proofs = Proofs::new(&inner.store, inner.config.rehash_after.value, OnDamage::Quarantine);
                 if let Checked::Proven(memo) = proofs.check(&file.sha256, None)? {
-                    return Ok((memo, Origin::Found));
+                    return Ok(memo);
                 }
             }
         }

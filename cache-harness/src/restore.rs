@@ -262,11 +262,23 @@ impl Restoring<'_> {
             self.remember(placed(item, LinkMode::Copy, Owner::Ours, None));
         }
         let parents: HashSet<&Path> = missing.iter().filter_map(|(item, _)| item.path.parent()).collect();
-        self.entry.folders.extend(parents.iter().flat_map(|parent| fs::missing_folders(parent)));
-        // Each folder before those in it, so that they are removed in reverse.
-        self.entry.folders.sort();
-        self.entry.folders.dedup();
-        self.turn.record(self.entry)?;
+        let unrecorded = |entry: &Entry| -> Vec<PathBuf> {
+            let missing = parents.iter().flat_map(|parent| fs::missing_folders(parent));
+            missing.filter(|folder| !entry.folders.contains(folder)).collect()
+        };
+        let mut folders = unrecorded(self.entry);
+        loop {
+            self.entry.folders.append(&mut folders);
+            // Each folder before those in it, so that they are removed in reverse.
+            self.entry.folders.sort();
+            self.entry.folders.dedup();
+            self.turn.record(self.entry)?;
+            // Until that record an eviction may have removed a folder that was still there when it was looked at.
+            folders = unrecorded(self.entry);
+            if folders.is_empty() {
+                break;
+            }
+        }
         parents.into_iter().try_for_each(|parent| fs::create_folders(parent).map(drop))
     }
 

@@ -16,8 +16,8 @@ pub(crate) fn measure(stage: &Stage) -> Outcome<Vec<Table>> {
     let served = stage.folder.join("served");
     std::fs::create_dir_all(&served)?;
     let sha256 = project::big_file(stage, &served.join("big.bin"), 1024)?;
-    let server = Nginx::start(stage, &served, &sha256)?;
-    let url = format!("{}/big.bin", server.endpoint);
+    let nginx = Nginx::start(stage, &served, &sha256)?;
+    let url = format!("{}/big.bin", nginx.endpoint);
     let project = Project::of_url(stage, "hit-ours", &url, &sha256)?;
     let (folder, hub) = (stage.fresh("hit-pooch")?, stage.fresh("hit-hub")?);
 
@@ -41,7 +41,7 @@ pub(crate) fn measure(stage: &Stage) -> Outcome<Vec<Table>> {
 
     // What the hits will find.
     measure::done(&mut project.restore(stage, &stage.harness(Profile::Release)?, "big"))?;
-    measure::done(stage.command(stage.peer()?).args(["hf-hub", "fetch"]).arg(&hub).arg(&server.endpoint))?;
+    measure::done(stage.command(stage.peer()?).args(["hf-hub", "fetch"]).arg(&hub).arg(&nginx.endpoint))?;
     for round in 0..ROUNDS {
         // A project has one run for many tests; here every process is a run, and they would pile up.
         remove(&project.folder.join("state"))?;

@@ -49,18 +49,19 @@ http {{
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let process = process.map_err(|error| format!("nginx: {error}; tests/bench/run installs it"))?;
         let server = Self { process, endpoint: format!("http://127.0.0.1:{port}") };
-        server.wait(SocketAddr::from(([127, 0, 0, 1], port)))?;
+        wait(SocketAddr::from(([127, 0, 0, 1], port)))?;
         Ok(server)
     }
+}
 
-    fn wait(&self, address: SocketAddr) -> io::Result<()> {
-        let started = Instant::now();
-        loop {
-            match TcpStream::connect(address) {
-                Err(error) if started.elapsed() > Duration::from_secs(10) => return Err(error),
-                Err(_) => std::thread::sleep(Duration::from_millis(10)),
-                Ok(_) => return Ok(()),
-            }
+/// Waits until somebody listens.
+fn wait(address: SocketAddr) -> io::Result<()> {
+    let started = Instant::now();
+    loop {
+        match TcpStream::connect(address) {
+            Err(error) if started.elapsed() > Duration::from_secs(10) => return Err(error),
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            Ok(_) => return Ok(()),
         }
     }
 }

@@ -75,7 +75,7 @@ impl Stage {
 
     /// The Python with pooch, and the program for it.
     pub(crate) fn pooch(&self) -> Command {
-        let mut command = self.command(&self.folder.join("python/bin/python"));
+        let mut command = self.command(self.folder.join("python/bin/python"));
         command.arg(self.repository.join("tests/bench/pooch-retrieve.py"));
         command
     }

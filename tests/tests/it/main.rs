@@ -4,6 +4,8 @@
 mod pinned;
 mod project;
 
+mod bad_input;
+mod bad_server;
 mod budget;
 mod full_disk;
 mod hit_cost;
@@ -12,6 +14,8 @@ mod kill;
 mod offline;
 mod one_download;
 mod placing;
+mod resume;
+mod suite;
 mod tampering;
 mod traced;
 mod unusable;

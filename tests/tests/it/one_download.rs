@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use cache_harness::Sha256Digest;
 use cache_harness::testkit::{Body, Fault, Line, Server};
 
 use crate::pinned::{Pinned, project};
 use crate::project::{Ended, Project};
+use crate::suite::nextest;
 
 const MANY: usize = 64;
 
@@ -112,10 +113,7 @@ fn fifty_annotated_tests_in_as_many_processes_download_each_file_once() {
     // Named like the model that `fifty` is annotated with; the catalog is another one than it was compiled with.
     let model = Pinned { name: "minilm".to_owned(), ..several_files() };
     let project = project("", &[&model], &server);
-    let Some(mut nextest) = nextest(&project) else {
-        println!("left out: cargo-nextest is not installed");
-        return;
-    };
+    let Some(mut nextest) = nextest(&project) else { return };
     let ended = Ended::of(&nextest.output().unwrap()).succeeded();
     assert!(ended.stderr.contains("50 tests run: 50 passed"), "{}", ended.stderr);
     assert_each_file_was_asked_for_once(&server, model.files.len() - 1);
@@ -124,35 +122,6 @@ fn fifty_annotated_tests_in_as_many_processes_download_each_file_once() {
     let counts = ["tests", "requests", "hits", "misses", "failures"].map(|name| report[name].as_u64().unwrap());
     assert_eq!(counts, [50, 50, 49, 1, 0], "{report}");
     assert_ne!(report["run"], "it", "nextest gives the run its name");
-}
-
-/// `cargo nextest run` of the suite `fifty` with this project's catalog, server and home; none if there is no nextest.
-///
-/// The packages are those that a bare `cargo test` builds, so that nothing is compiled again.
-fn nextest(project: &Project) -> Option<Command> {
-    let cargo = || {
-        let mut cargo = Command::new(env!("CARGO"));
-        let foreign =
-            |name: &str| ["CACHE_HARNESS_", "HF_", "NEXTEST", "CARGO_NET_"].iter().any(|start| name.starts_with(start));
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(foreign) {
-                cargo.env_remove(name);
-            }
-        }
-        cargo.arg("nextest").stdin(Stdio::null()).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        cargo
-    };
-    cargo().arg("--version").output().ok().filter(|output| output.status.success())?;
-    let mut nextest = cargo();
-    nextest.args(["run", "--no-fail-fast", "--color=never", "--test=fifty"]);
-    nextest.args(["-p=cache-harness", "-p=cache-harness-macros", "-p=tests"]);
-    // The toolchain may live in the outer home; whatever this project's commands see besides comes along.
-    let home = std::env::var_os("HOME").unwrap_or_default();
-    let program = project.program("unused");
-    let inner = program.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    nextest.envs(inner).env("HOME", home).env_remove("CACHE_HARNESS_RUN");
-    nextest.env("CACHE_HARNESS_CONFIG", project.dir().join("cache-harness.toml"));
-    Some(nextest)
 }
 
 #[test]
@@ -193,7 +162,7 @@ fn on_a_dead_line_everybody_ends_in_an_error_and_nothing_stays_locked() {
     let mut project = project("", &[&model], &server);
     project.set("CACHE_HARNESS_PATIENCE", "1s");
     let address = model.address("model.safetensors");
-    server.fault(&address, Fault::Stall { after: 50_000, times: Fault::ALWAYS });
+    server.fault(&address, Fault::Stall { after: 1_000, times: Fault::ALWAYS });
     for ended in at_once(&project, 8, &["dead"]) {
         assert_eq!(ended.code, Some(1), "{ended:?}");
         let told = ended.stderr.contains("no byte arrived for 1 s") || ended.stderr.contains("nothing moved for 1 s");

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::project::{Ended, Project};
+use crate::project::{Ended, Project, left_out};
 
 /// The system calls of a command, of all its threads and children.
 pub(crate) struct Traced {
@@ -16,7 +16,7 @@ pub(crate) fn can_trace(claim: &str) -> bool {
     probe.args(["-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
     let can = probe.status().is_ok_and(|status| status.success());
     if !can {
-        println!("left out, as strace is missing or not permitted: {claim}");
+        left_out(claim, "strace is missing or not permitted");
     }
     can
 }
