@@ -52,6 +52,7 @@ pub(crate) fn fill(
     if let Some(message) = turn.failure_since(since) {
         return Err(Error::SourcesJustFailed { message: message.to_owned() });
     }
+    turn.sign();
     lead(inner, ask, prepared, verify, &turn, account).inspect_err(|error| {
         if matches!(error, Error::SourcesFailed { .. }) {
             turn.leave_failure(error);
@@ -136,12 +137,17 @@ fn waiting<T>(inner: &Inner, prepared: &Prepared, wait: impl FnOnce(&Waiting<'_>
             (_, Ok(Found::File(blob))) => blob.size,
             _ => 0,
         };
-        prepared.pins.files.iter().map(|file| size(&file.sha256)).sum()
+        prepared.pins.files.iter().map(|file| size(&file.sha256)).sum::<u64>()
+    };
+    // Who waits for a server stamps its partial: that is progress too.
+    let moved = || {
+        let stamps = prepared.pins.files.iter().filter_map(|file| fs::modified(&inner.store.partial(&file.sha256)));
+        stamps.map(time::unix_micros).fold(done(), u64::wrapping_add)
     };
     let notice = |holder: &str, waited: Duration| {
         inner.progress.step(Step::Waiting { model: prepared.name().as_str(), holder, waited, done: done() });
     };
-    wait(&Waiting { patience: inner.config.patience.value, progress: &done, notice: &notice })
+    wait(&Waiting { patience: inner.config.patience.value, progress: &moved, notice: &notice })
 }
 
 /// Verifies every blob of the entry and returns the files that are to be fetched.

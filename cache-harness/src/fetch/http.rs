@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
@@ -116,6 +116,8 @@ struct Exchange {
     effort: Effort,
 }
 
+/// How often who waits for a server says that it does.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 /// Bytes that count as progress: whoever got as far begins to count attempts anew.
 const PROGRESS: u64 = 1 << 20;
 
@@ -143,9 +145,18 @@ impl Exchange {
             let Some(pause) = retry::pause(attempt, &error, fastrand::f64()) else { return Err(error) };
             let (model, file) = (&self.model, &self.file);
             self.progress.step(Step::Retry { model, file, pause, error: &error });
-            tokio::time::sleep(pause).await;
+            self.wait(pause).await;
             attempt += 1;
             self.effort.retries += 1;
+        }
+    }
+
+    /// Waits as a server asked, and shows those who wait for this process that it does.
+    async fn wait(&self, pause: Duration) {
+        let ends = Instant::now() + pause;
+        while let Some(left) = ends.checked_duration_since(Instant::now()) {
+            self.partial.stamp();
+            tokio::time::sleep(left.min(SIGN_OF_LIFE)).await;
         }
     }
 

@@ -171,6 +171,14 @@ impl Partial {
         Ok(())
     }
 
+    /// Shows those who wait for this partial that somebody is at it, though no byte comes.
+    pub(crate) fn stamp(&self) {
+        if let Some(lock) = &self.lock {
+            // Who does not see it gives up a little early.
+            let _ = fs::touch(lock.file(), time::now());
+        }
+    }
+
     /// The digest and size of what was written.
     pub(crate) fn finish(&mut self) -> Result<Received> {
         let finished = self.tail.take().ok_or_else(committed).and_then(|tail| tail.finish(self.written));
