@@ -48,6 +48,7 @@ impl Store {
             let reason = "its CACHEDIR.TAG is missing or not ours, so nothing is removed from it".to_owned();
             return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
         }
+        self.refuse_links()?;
         let lock = ExclusiveLock::acquire(&self.gc_file(), &Waiting::BRIEF)?;
         if !lock.excludes_others() {
             let reason = "locks do nothing on its file system, so what is in use cannot be told".to_owned();

@@ -62,6 +62,9 @@ const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder was created by cache-harness. What is in it can be fetched again.\n\
     # https://bford.info/cachedir/\n";
 
+/// The store's own folders below its version.
+const FOLDERS: [&str; 7] = ["blobs", "blobs/sha256", "entries", "leases", "partial", "trash", "quarantine"];
+
 /// The name of an entry: the digest of the model's pins.
 pub(crate) type EntryId = Sha256Digest;
 
@@ -158,8 +161,21 @@ impl Store {
             fs::write_durable(&self.dir.join("CACHEDIR.TAG"), TAG.as_bytes())?;
             fs::write_durable(&self.dir.join(".gitignore"), b"*\n")?;
         }
-        for folder in ["blobs/sha256", "entries", "leases", "partial", "trash", "quarantine"] {
+        self.refuse_links()?;
+        for folder in FOLDERS {
             fs::create_folders(&self.folder(folder))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a store one of whose own folders is a symbolic link, as an unpacked archive may bring one: emptying
+    /// the trash would empty what the link leads to. The cache folder itself may be a link.
+    fn refuse_links(&self) -> Result<()> {
+        for folder in FOLDERS.map(|name| self.folder(name)).iter().chain([&self.bucket]) {
+            if let fs::Found::Symlink(_) = fs::look(folder)? {
+                let reason = format!("`{}` is a symbolic link: remove it", folder.display());
+                return Err(Error::Unusable { dir: self.dir.clone(), reason });
+            }
         }
         Ok(())
     }
