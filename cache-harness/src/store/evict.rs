@@ -110,6 +110,7 @@ impl Store {
                 blob.is_some_and(|blob| blob.same_file(&found))
                     || placed.proof.is_some_and(|proof| proof.same_content(&found))
                     || (placed.proof.is_none()
+                        && !self.is_younger_than(&found)
                         && fs::has_digest(&placed.path, sha256).map_err(Error::io("read", &placed.path))?)
             }
             (Content::Pointer { target, .. }, Found::Symlink(_)) => {
@@ -163,7 +164,7 @@ impl Choosing<'_> {
         for digest in resident.names.iter().filter(|digest| !named.contains(digest)) {
             bytes += self.discard(digest)?;
         }
-        fs::remove_file(&self.store.record_file(&resident.id))?;
+        fs::remove(&self.store.record_file(&resident.id))?;
         fs::remove_file(&self.store.turn_file(&resident.id))?;
         Ok(bytes)
     }

@@ -33,6 +33,7 @@
 //! Another version's layout lives beside `v1`. Inside `v1`, an entry of a newer version is never rewritten or
 //! evicted, and any digest its text mentions counts as a reference.
 
+mod claim;
 mod entry;
 mod evict;
 mod lease;

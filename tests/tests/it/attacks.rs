@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
+use cache_harness::Sha256Digest;
 use cache_harness::testkit::Server;
+use serde_json::{Value, json};
 
 use crate::pinned::Pinned;
 use crate::project::Project;
@@ -67,4 +70,51 @@ fn a_pointer_that_leads_elsewhere_is_no_model_in_place() {
     assert!(ended.code == Some(1) && ended.stderr.contains("hub/models--o--n/snapshots"), "{ended:?}");
     fs::remove_file(hub.join("snapshots")).unwrap();
     project.run(&["restore", "a"]).succeeded();
+}
+
+/// Adds these places to the only record of the store, as somebody could who hands on a store of theirs.
+fn claim(project: &Project, claims: &[(&Path, Value)]) {
+    let records = fs::read_dir(project.cache().join("v1/entries")).unwrap().map(|entry| entry.unwrap().path());
+    let path = records.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "json")).unwrap();
+    let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (place, content) in claims {
+        let claim = json!({"path": place, "content": content, "owner": "ours", "proof": null});
+        record["placed"].as_array_mut().unwrap().push(claim);
+    }
+    fs::write(path, record.to_string()).unwrap();
+}
+
+#[test]
+fn no_record_makes_the_users_own_files_ours() {
+    let digest = Sha256Digest::of(b"weights");
+    let blob = json!({"blob": {"sha256": digest, "mode": "copy"}});
+    for (content, claimed) in [
+        ("weights", &blob),
+        ("alias x=y", &json!({"text": "alias x=y"})),
+        ("link", &json!({"pointer": {"sha256": digest, "target": "../victim"}})),
+    ] {
+        let project = project("directory");
+        let (victim, link) = (project.root().join("victim"), project.root().join("tmp/link"));
+        fs::write(&victim, content).unwrap();
+        symlink("../victim", &link).unwrap();
+        project.run(&["restore", "a"]).succeeded();
+        claim(&project, &[(&victim, claimed.clone()), (&link, claimed.clone())]);
+        project.run(&["evict", "a", "--yes"]);
+        project.run(&["clean", "--models", "--yes"]).succeeded();
+        assert_eq!(fs::read_to_string(&link).unwrap(), content);
+    }
+}
+
+#[test]
+fn numbers_that_no_file_has_end_no_command() {
+    let project = project("directory");
+    project.run(&["restore", "a"]).succeeded();
+    let records = fs::read_dir(project.cache().join("v1/entries")).unwrap().map(|entry| entry.unwrap().path());
+    for path in records.filter(|path| path.extension().is_some_and(|ending| ending == "json")) {
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text.replace("\"size\":7", &format!("\"size\":{}", u64::MAX))).unwrap();
+    }
+    for command in [&["status"][..], &["prune", "--dry-run"], &["restore", "a"], &["clean", "--models", "--yes"]] {
+        project.run(command).succeeded();
+    }
 }
