@@ -131,6 +131,10 @@ impl Choosing<'_> {
     pub(super) fn sweep_partials(&mut self) -> Result<()> {
         let mut kept = Vec::new();
         for (path, bytes) in std::mem::take(&mut self.survey.partials) {
+            if let fs::Found::Symlink(_) | fs::Found::Other = fs::look(&path)? {
+                fs::remove(&path)?; // Nobody fills that.
+                continue;
+            }
             match ExclusiveLock::try_acquire(&path)? {
                 Some(lock) => lock.remove()?,
                 None => kept.push((path, bytes)),
