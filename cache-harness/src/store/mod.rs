@@ -45,6 +45,7 @@ mod sweep;
 mod tail;
 mod verify;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
@@ -140,6 +141,20 @@ impl Store {
             Ok(true) => Ok(()),
             Ok(false) => Err(unusable("locks do nothing on its file system".to_owned())),
             Err(error) => Err(unusable(error.to_string())),
+        }
+    }
+
+    /// What may not be used of the store, or is not what should be there, makes it unusable for this process.
+    pub(crate) fn judge(&self, error: Error) -> Error {
+        let is_about_access = |source: &std::io::Error| {
+            matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::IsADirectory | ErrorKind::NotADirectory)
+                || source.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+        };
+        match &error {
+            Error::Io { path, source, .. } if path.starts_with(&self.dir) && is_about_access(source) => {
+                Error::Unusable { dir: self.dir.clone(), reason: error.to_string() }
+            }
+            _ => error,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What others may have put into the store or the variables: nothing outside the store is harmed, nothing leaks.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use cache_harness::Sha256Digest;
@@ -9,7 +9,7 @@ use cache_harness::testkit::Server;
 use serde_json::{Value, json};
 
 use crate::pinned::Pinned;
-use crate::project::Project;
+use crate::project::{Ended, Project};
 
 /// A project with the model `a`, two files from a folder of its own, restored for this provider.
 fn project(provider: &str) -> Project {
@@ -116,5 +116,82 @@ fn numbers_that_no_file_has_end_no_command() {
     }
     for command in [&["status"][..], &["prune", "--dry-run"], &["restore", "a"], &["clean", "--models", "--yes"]] {
         project.run(command).succeeded();
+    }
+}
+
+#[test]
+fn a_pipe_or_folder_where_a_file_should_be_stops_nobody() {
+    for place in ["entries/{}.json", "leases/{}", "partial/x.part", "gc.lock", "../CACHEDIR.TAG"] {
+        for make in ["mkfifo", "mkdir"] {
+            let project = project("directory");
+            project.run(&["restore", "a"]).succeeded();
+            let leases = fs::read_dir(project.cache().join("v1/leases")).unwrap();
+            let id = leases.map(|lease| lease.unwrap().file_name().into_string().unwrap()).next().unwrap();
+            let path = project.cache().join("v1").join(place.replace("{}", &id));
+            let _ = fs::remove_file(&path);
+            project.program(make).arg(&path).status().unwrap();
+            fs::remove_dir_all(project.cache().join("models")).unwrap();
+            for command in [&["status"][..], &["restore", "a"], &["optimize", "--dry-run"]] {
+                let mut patient = project.program("timeout");
+                let command = patient.arg("20").arg(env!("CARGO_BIN_EXE_cache-harness-cli")).args(command);
+                let ended = Ended::of(&command.output().unwrap());
+                assert_eq!(ended.code, Some(0), "{make} {place}: {command:?}: {ended:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_that_is_somebody_elses_is_passed_by() {
+    for place in ["", "v1", "v1/entries", "v1/leases", "v1/blobs", "v1/partial", "v1/trash", "v1/gc.lock", "models"] {
+        let project = project("directory");
+        project.run(&["restore", "a"]).succeeded();
+        project.write("data/model.bin", "newer weights");
+        project.run(&["lock"]).succeeded();
+        let path = project.cache().join(place);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        // Root may use everything, unless it gives that up.
+        let mut plain = project.program("setpriv");
+        plain.args(["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]);
+        let is_root = fs::File::open(&path).is_ok();
+        let mut command = if is_root { plain } else { project.program("env") };
+        let ended =
+            Ended::of(&command.arg(env!("CARGO_BIN_EXE_cache-harness-cli")).args(["restore", "a"]).output().unwrap());
+        assert_eq!(ended.code, Some(0), "{place}: {ended:?}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+#[test]
+fn nothing_is_left_for_others_to_write_whatever_the_umask() {
+    let project = project("huggingface");
+    let line = format!("umask 0 && exec {} warm a", env!("CARGO_BIN_EXE_cache-harness-cli"));
+    assert!(project.program("sh").args(["-c", &line]).status().unwrap().success());
+    let found = project.program("find").arg(project.home()).args(["-perm", "-o+w", "!", "-type", "l"]).output();
+    assert_eq!(Ended::of(&found.unwrap()).stdout, "");
+}
+
+#[test]
+fn a_relative_folder_of_the_consumers_is_found_again_from_elsewhere() {
+    let mut project = project("huggingface");
+    project.set("HF_HOME", "relative");
+    project.run(&["restore", "a"]).succeeded();
+    let snapshots = project.dir().join("relative/hub/models--o--n/snapshots");
+    assert!(snapshots.is_dir());
+    let catalog = project.dir().join("cache-harness.toml");
+    let mut elsewhere = project.command(&["evict", "a", "--yes", "--config"]);
+    assert!(elsewhere.arg(catalog).current_dir(project.root()).status().unwrap().success());
+    assert!(!snapshots.exists());
+}
+
+#[test]
+fn a_stamp_that_no_report_can_say_ends_no_command() {
+    let project = project("directory");
+    project.run(&["restore", "a"]).succeeded();
+    for stamp in ["1960-01-01", "2400-01-01"] {
+        let leases = project.cache().join("v1/leases");
+        let line = format!("touch -d {stamp} {}/*", leases.display());
+        assert!(project.program("sh").args(["-c", &line]).status().unwrap().success());
+        project.run(&["status"]).succeeded();
     }
 }
