@@ -212,7 +212,7 @@ pub(crate) struct CachedModelParts {
 impl Inner {
     fn meet(self: &Arc<Self>, ask: &Ask<'_>, account: &mut Account) -> Result<CachedModelParts> {
         let prepared = self.prepared(ask)?;
-        match self.meet_from_store(ask, &prepared, account) {
+        match self.meet_from_store(ask, &prepared, account).map_err(|error| self.store.judge(error)) {
             Err(Error::Unusable { dir, reason }) if self.config.when_unusable.value == WhenUnusable::Bypass => {
                 self.warn_once(&format!(
                     "the cache folder `{}` cannot be used, so models are fetched past it: {reason}",

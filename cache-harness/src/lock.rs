@@ -86,7 +86,11 @@ impl ExclusiveLock {
 
     /// Whether somebody holds the lock at `path`; creates nothing.
     pub(crate) fn is_held(path: &Path) -> bool {
-        fs::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        match fs::open(path) {
+            Ok(file) => matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
+            // Somebody else's: as long as it cannot be known, they use it.
+            Err(error) => error.kind() == ErrorKind::PermissionDenied,
+        }
     }
 
     /// Whether nobody else gets this lock meanwhile; where locks do nothing, everybody does.

@@ -152,20 +152,34 @@ impl Pins {
         let mut files = Vec::with_capacity(tables.len());
         // By the folded path: where upper and lower case are one, the second file would replace the first.
         let mut taken = BTreeMap::new();
+        let mut etags = BTreeMap::new();
+        let mut bytes = 0_u64;
         for mut entry in tables {
             let path = entry.parsed("path", str::parse::<FilePath>)?;
             let Placed { value: path, place } = entry.required("path", path)?;
             let size = entry.whole_number("size", MOST_BYTES)?.map(|found| found.value);
-            let size = Some(entry.required("size", size)?);
+            let size = entry.required("size", size)?;
             let sha256 = entry.parsed("sha256", str::parse::<Sha256Digest>)?;
             let sha256 = entry.required("sha256", sha256)?.value;
             let etag = entry.parsed("etag", |text| parse_hex(text, &[40, 64]))?.map(|found| found.value);
+            // Both files of one blob would be handed over with the bytes of the first.
+            if let Some(etag) = &etag
+                && etags.insert(etag.clone(), sha256).is_some_and(|other| other != sha256)
+            {
+                let message = format!("`{path}` has the `etag` of a file with another `sha256`");
+                return Err(entry.malformed(place, message, None));
+            }
+            bytes = bytes.saturating_add(size);
+            if bytes > MOST_BYTES {
+                let message = format!("`files` {} has more than {MOST_BYTES} bytes", table.label());
+                return Err(entry.malformed(place, message, None));
+            }
             if let Some(other) = taken.insert(path.as_str().to_lowercase(), path.clone()) {
                 let message = format!("`{path}` and `{other}` {} are one path on some systems", table.label());
                 let message = if path == other { format!("`{path}` is twice {}", table.label()) } else { message };
                 return Err(entry.malformed(place, message, None));
             }
-            files.push((PinnedFile { path, size, sha256, etag }, place));
+            files.push((PinnedFile { path, size: Some(size), sha256, etag }, place));
             unknown_keys.finish(entry)?;
         }
         for (file, place) in &files {

@@ -54,6 +54,7 @@ pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verif
             restoring.settle(item, placing)?;
         }
     }
+    restoring.check_pointers()?;
     turn.record(restoring.entry)?;
     Ok(restoring.restored)
 }
@@ -301,6 +302,24 @@ impl Restoring<'_> {
         }
         let (model, path) = (self.entry.model.to_string(), item.path.clone());
         Err(Error::Foreign { model, file: item.path.display().to_string(), path })
+    }
+
+    /// A relative link in a folder that is itself a link, of somebody else's making, leads elsewhere.
+    fn check_pointers(&self) -> Result<()> {
+        for item in &self.layout.items {
+            let (Wanted::Pointer { file, leads_to, .. }, Some(recorded)) = (&item.wanted, self.recorded(&item.path))
+            else {
+                continue;
+            };
+            if recorded.proof.is_some() {
+                continue; // A file of its own.
+            }
+            match (fs::look_through(&item.path)?, fs::look_through(leads_to)?) {
+                (Found::File(found), Found::File(expected)) if found.same_file(&expected) => {}
+                _ => return Err(self.foreign(item, file)),
+            }
+        }
+        Ok(())
     }
 
     fn place(&mut self, item: &Item, placing: Placing) -> Result<Placed> {

@@ -8,8 +8,13 @@ pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// A moment as RFC 3339 in UTC with whole seconds, for reports.
+/// The last second that RFC 3339 can say: the end of the year 9999.
+const LAST: u64 = 253_402_300_799;
+
+/// A moment as RFC 3339 in UTC with whole seconds, for reports; one that it cannot say, which a file's stamp can be,
+/// as the nearest that it can.
 pub(crate) fn rfc3339(moment: SystemTime) -> String {
+    let moment = from_unix_seconds(unix_seconds(moment).min(LAST));
     humantime::format_rfc3339_seconds(moment).to_string()
 }
 

@@ -31,7 +31,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Line {
     runtime: Handle,
-    client: Client,
+    clients: Clients,
+}
+
+/// Plain HTTP is for this machine, so it must not take the way over a proxy: that would hand the token to another
+/// machine in the clear.
+#[derive(Debug, Clone)]
+struct Clients {
+    https: Client,
+    http: Client,
 }
 
 /// What to ask for.
@@ -51,8 +59,8 @@ impl Line {
         thread
             .spawn(move || runtime.block_on(std::future::pending::<()>()))
             .map_err(|error| failed(error.to_string()))?;
-        let client = client().map_err(failed)?;
-        Ok(Self { runtime: handle, client })
+        let clients = Clients::new().map_err(failed)?;
+        Ok(Self { runtime: handle, clients })
     }
 
     /// Fills the partial from one URL, trying again as often as [`retry`] allows. The caller's thread waits;
@@ -66,9 +74,10 @@ impl Line {
         progress: &Progress,
     ) -> Ended {
         let (answer, received) = mpsc::channel();
-        let (client, progress, model) = (self.client.clone(), progress.clone(), model.to_owned());
+        let (clients, progress, model) = (self.clients.clone(), progress.clone(), model.to_owned());
         self.runtime.spawn(async move {
-            let mut exchange = Exchange { client, transfer, file, model, partial, progress, effort: Effort::default() };
+            let mut exchange =
+                Exchange { clients, transfer, file, model, partial, progress, effort: Effort::default() };
             let received = exchange.persist().await;
             let Exchange { partial, effort, .. } = exchange;
             // The receiver waits below for as long as this task lives.
@@ -89,25 +98,34 @@ pub(super) struct Ended {
     pub(super) received: Result<Received>,
 }
 
-fn client() -> Result<Client, String> {
-    use rustls_platform_verifier::BuilderVerifierExt as _;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(rustls::ConfigBuilder::with_platform_verifier)
-        .map_err(|error| error.to_string())?
-        .with_no_client_auth();
-    Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(concat!("cache-harness/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .build()
-        .map_err(|error| chain(&error))
+impl Clients {
+    fn new() -> Result<Self, String> {
+        use rustls_platform_verifier::BuilderVerifierExt as _;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(rustls::ConfigBuilder::with_platform_verifier)
+            .map_err(|error| error.to_string())?
+            .with_no_client_auth();
+        let builder = || {
+            Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(concat!("cache-harness/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT_TIMEOUT)
+        };
+        let https = builder().build().map_err(|error| chain(&error))?;
+        let http = builder().no_proxy().build().map_err(|error| chain(&error))?;
+        Ok(Self { https, http })
+    }
+
+    fn of(&self, url: &Url) -> &Client {
+        if url.scheme() == "https" { &self.https } else { &self.http }
+    }
 }
 
 struct Exchange {
-    client: Client,
+    clients: Clients,
     transfer: Transfer,
     file: String,
     model: String,
@@ -207,7 +225,7 @@ impl Exchange {
                 return Err(refused(url.as_str(), "a redirect may not leave https".to_owned()));
             }
             // No compression: it would hide lengths and ranges.
-            let mut request = self.client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+            let mut request = self.clients.of(&url).get(url.clone()).header(ACCEPT_ENCODING, "identity");
             if let Some(token) = self.transfer.token.as_ref().filter(|_| url.origin() == first.origin()) {
                 request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
             }

@@ -7,7 +7,7 @@
 mod fingerprint;
 mod place;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,10 @@ use rustix::fs::OFlags;
 pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, has_a_name, look, look_through};
 pub use place::LinkMode;
 pub(crate) use place::{Placing, Source, place, place_symlink, place_text};
+
+/// Who may use what is created here, whatever the umask: nobody but the user and the group writes to it.
+const FOLDER_MODE: u32 = 0o775;
+const FILE_MODE: u32 = 0o664;
 
 /// Begins the name of a file that is not yet what it is to be.
 pub(crate) const TEMPORARY: &str = ".tmp-";
@@ -43,12 +47,12 @@ pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
 
 /// Opens a file to read, not following a symbolic link in its last part.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(nofollow()).open(path)
+    OpenOptions::new().read(true).custom_flags(nofollow() | nonblocking()).open(path)
 }
 
 /// Opens a file to read, following symbolic links: a consumer's own layout may use them.
 pub(crate) fn open_through(path: &Path) -> io::Result<File> {
-    File::open(path)
+    OpenOptions::new().read(true).custom_flags(nonblocking()).open(path)
 }
 
 /// Whether the file that `path` leads to has this digest, by hashing it.
@@ -59,12 +63,24 @@ pub(crate) fn has_digest(path: &Path, digest: &Sha256Digest) -> io::Result<bool>
 
 /// Opens or creates a file to read and write, neither truncating nor following a symbolic link.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).custom_flags(nofollow()).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .custom_flags(nofollow())
+        .open(path)
 }
 
 /// Creates a file whose every write goes to its end.
 pub(crate) fn create_log(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create_new(true).open(path)
+    OpenOptions::new().append(true).create_new(true).mode(FILE_MODE).open(path)
+}
+
+/// Opening a pipe that somebody left there would wait for ever; files do not care.
+fn nonblocking() -> i32 {
+    OFlags::NONBLOCK.bits().cast_signed()
 }
 
 fn nofollow() -> i32 {
@@ -74,7 +90,8 @@ fn nofollow() -> i32 {
 /// Reads a small text file; `None` if there is none.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {
     let mut text = String::new();
-    match File::open(path).and_then(|mut file| file.read_to_string(&mut text)) {
+    let opened = OpenOptions::new().read(true).custom_flags(nonblocking()).open(path);
+    match opened.and_then(|mut file| file.read_to_string(&mut text)) {
         Ok(_) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(source) => Err(Error::Io { action: "read", path: path.to_owned(), source }),
@@ -92,13 +109,13 @@ pub(crate) fn missing_folders(path: &Path) -> Vec<PathBuf> {
 /// Creates a folder and those above it; returns the ones that were not there, topmost first.
 pub(crate) fn create_folders(path: &Path) -> Result<Vec<PathBuf>> {
     let missing = missing_folders(path);
-    fs::create_dir_all(path).map_err(Error::io("create the folder", path))?;
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(Error::io("create the folder", path))?;
     Ok(missing)
 }
 
 /// Creates a folder that must not be there yet.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
-    fs::create_dir(path)
+    DirBuilder::new().mode(FOLDER_MODE).create(path)
 }
 
 /// A folder for what is there only as long as the returned guard.
@@ -116,7 +133,7 @@ pub(crate) fn temporary_folder(prefix: &str) -> Result<tempfile::TempDir> {
 pub(crate) fn private_folder(name: &str) -> Result<PathBuf> {
     let user = rustix::process::getuid().as_raw();
     let path = std::env::temp_dir().join(format!("{name}-{user}"));
-    match fs::DirBuilder::new().mode(0o700).create(&path) {
+    match DirBuilder::new().mode(0o700).create(&path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             return Err(Error::io("create the folder", &path)(error));
         }
@@ -232,7 +249,7 @@ pub(crate) fn remove_file(path: &Path) -> Result<()> {
 /// Removes whatever lies at `path`; nothing there is fine.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match look(path)? {
-        Found::Other => remove_folder(path),
+        Found::Other if path.is_dir() => remove_folder(path),
         _ => remove_file(path),
     }
 }

@@ -110,12 +110,17 @@ impl Root {
     /// The configured root, else the one that the consumer itself resolves.
     pub(crate) fn of(provider: ProviderKind, config: &Config, environment: &Environment) -> Result<Self> {
         let configured = config.provider_roots.get(&provider).map(|setting| setting.value.as_path());
-        match provider {
-            ProviderKind::Huggingface => huggingface::root(configured, environment),
-            ProviderKind::OpenaiWhisper => openai_whisper::root(configured, environment),
-            ProviderKind::TorchHub => torch_hub::root(configured, environment),
-            ProviderKind::Directory => Ok(directory::root(configured, &config.dir.value)),
+        let mut root = match provider {
+            ProviderKind::Huggingface => huggingface::root(configured, environment)?,
+            ProviderKind::OpenaiWhisper => openai_whisper::root(configured, environment)?,
+            ProviderKind::TorchHub => torch_hub::root(configured, environment)?,
+            ProviderKind::Directory => directory::root(configured, &config.dir.value),
+        };
+        // A consumer takes a relative variable from where it runs. A record must say the same from everywhere.
+        for path in root.variables.iter_mut().map(|(_, path)| path).chain([&mut root.path]) {
+            *path = std::path::absolute(&path).map_err(Error::io("find", &path))?;
         }
+        Ok(root)
     }
 }
 

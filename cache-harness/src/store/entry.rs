@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -251,14 +252,20 @@ impl Store {
         let text = match fs::read_text(&self.record_file(id)) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Read::Nothing),
-            // Bytes that are no text are damage, not a failing disk.
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::InvalidData => {
+            // Bytes that are no text, or that only somebody else may read, are damage, not a failing disk.
+            Err(Error::Io { source, .. })
+                if matches!(
+                    source.kind(),
+                    ErrorKind::InvalidData | ErrorKind::IsADirectory | ErrorKind::PermissionDenied
+                ) =>
+            {
                 return Ok(Read::Damaged(Vec::new()));
             }
             Err(error) => return Err(error),
         };
         // The record of a model of a thousand files is large: it is read once where that is enough.
         Ok(match serde_json::from_str::<Entry>(&text) {
+            Ok(entry) if entry.version <= VERSION && !entry.is_plausible() => Read::Damaged(digests_in(&text)),
             Ok(entry) if entry.version <= VERSION => Read::Entry(Box::new(entry)),
             Ok(_) => Read::Newer(digests_in(&text)),
             Err(_) if is_newer(&text) => Read::Newer(digests_in(&text)),

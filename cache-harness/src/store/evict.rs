@@ -48,6 +48,7 @@ impl Store {
             let reason = "its CACHEDIR.TAG is missing or not ours, so nothing is removed from it".to_owned();
             return Err(Error::Unusable { dir: self.dir().to_owned(), reason });
         }
+        self.refuse_links()?;
         let lock = ExclusiveLock::acquire(&self.gc_file(), &Waiting::BRIEF)?;
         if !lock.excludes_others() {
             let reason = "locks do nothing on its file system, so what is in use cannot be told".to_owned();
@@ -109,6 +110,7 @@ impl Store {
                 blob.is_some_and(|blob| blob.same_file(&found))
                     || placed.proof.is_some_and(|proof| proof.same_content(&found))
                     || (placed.proof.is_none()
+                        && !self.is_younger_than(&found)
                         && fs::has_digest(&placed.path, sha256).map_err(Error::io("read", &placed.path))?)
             }
             (Content::Pointer { target, .. }, Found::Symlink(_)) => {
@@ -162,7 +164,7 @@ impl Choosing<'_> {
         for digest in resident.names.iter().filter(|digest| !named.contains(digest)) {
             bytes += self.discard(digest)?;
         }
-        fs::remove_file(&self.store.record_file(&resident.id))?;
+        fs::remove(&self.store.record_file(&resident.id))?;
         fs::remove_file(&self.store.turn_file(&resident.id))?;
         Ok(bytes)
     }

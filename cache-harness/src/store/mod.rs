@@ -34,6 +34,7 @@
 //! Another version's layout lives beside `v1`. Inside `v1`, an entry of a newer version is never rewritten or
 //! evicted, and any digest its text mentions counts as a reference.
 
+mod claim;
 mod entry;
 mod evict;
 mod lease;
@@ -46,6 +47,7 @@ mod sweep;
 mod tail;
 mod verify;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
@@ -64,6 +66,9 @@ use crate::{fs, lock};
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder was created by cache-harness. What is in it can be fetched again.\n\
     # https://bford.info/cachedir/\n";
+
+/// The store's own folders below its version.
+const FOLDERS: [&str; 7] = ["blobs", "blobs/sha256", "entries", "leases", "partial", "trash", "quarantine"];
 
 /// The name of an entry: the digest of the model's pins.
 pub(crate) type EntryId = Sha256Digest;
@@ -142,6 +147,20 @@ impl Store {
         }
     }
 
+    /// What may not be used of the store, or is not what should be there, makes it unusable for this process.
+    pub(crate) fn judge(&self, error: Error) -> Error {
+        let is_about_access = |source: &std::io::Error| {
+            matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::IsADirectory | ErrorKind::NotADirectory)
+                || source.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+        };
+        match &error {
+            Error::Io { path, source, .. } if path.starts_with(&self.dir) && is_about_access(source) => {
+                Error::Unusable { dir: self.dir.clone(), reason: error.to_string() }
+            }
+            _ => error,
+        }
+    }
+
     /// Creates what is missing of the store's folders.
     pub(crate) fn create(&self) -> Result<()> {
         if !self.is_ours() {
@@ -161,8 +180,21 @@ impl Store {
             fs::write_durable(&self.dir.join("CACHEDIR.TAG"), TAG.as_bytes())?;
             fs::write_durable(&self.dir.join(".gitignore"), b"*\n")?;
         }
-        for folder in ["blobs/sha256", "entries", "leases", "partial", "trash", "quarantine"] {
+        self.refuse_links()?;
+        for folder in FOLDERS {
             fs::create_folders(&self.folder(folder))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a store one of whose own folders is a symbolic link, as an unpacked archive may bring one: emptying
+    /// the trash would empty what the link leads to. The cache folder itself may be a link.
+    fn refuse_links(&self) -> Result<()> {
+        for folder in FOLDERS.map(|name| self.folder(name)).iter().chain([&self.bucket]) {
+            if let fs::Found::Symlink(_) = fs::look(folder)? {
+                let reason = format!("`{}` is a symbolic link: remove it", folder.display());
+                return Err(Error::Unusable { dir: self.dir.clone(), reason });
+            }
         }
         Ok(())
     }

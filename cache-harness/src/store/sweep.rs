@@ -135,6 +135,10 @@ impl Choosing<'_> {
             used.flat_map(|resident| &resident.names).map(|name| self.store.partial(name)).collect();
         let mut kept = Vec::new();
         for (path, bytes) in std::mem::take(&mut self.survey.partials) {
+            if let fs::Found::Symlink(_) | fs::Found::Other = fs::look(&path)? {
+                fs::remove(&path)?; // Nobody fills that.
+                continue;
+            }
             match ExclusiveLock::try_acquire(&path)?.filter(|_| !wanted.contains(&path)) {
                 Some(lock) => {
                     Origin::remove(&path)?;

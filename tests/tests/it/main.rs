@@ -4,6 +4,7 @@
 mod pinned;
 mod project;
 
+mod attacks;
 mod bad_input;
 mod bad_server;
 mod budget;

@@ -1,0 +1,49 @@
+//! What a record may claim. A store may have come from somewhere else, say from the cache of a CI service: its blobs
+//! are hashed, but its records also say which files outside the store are ours to remove.
+
+use std::path::{Component, Path};
+
+use super::{Content, Entry, Placed, Store};
+use crate::fs::{self, Fingerprint, Found};
+
+/// The most bytes that a record's files can have together: beyond it nobody's sums are safe.
+const MOST_BYTES: u64 = 1 << 53;
+
+impl Entry {
+    /// Whether a restore can have written this: only our own layouts' links and small files, at absolute paths.
+    pub(super) fn is_plausible(&self) -> bool {
+        let sizes = self.files.iter().map(|file| file.size.unwrap_or(0));
+        let memos = self.memos.values().map(|memo| memo.fingerprint.size);
+        let fits = |sum: u64, size: u64| sum.checked_add(size).filter(|sum| *sum <= MOST_BYTES);
+        sizes.chain(memos).try_fold(0, fits).is_some()
+            && self.placed.iter().all(Placed::is_plausible)
+            && self.folders.iter().all(|folder| folder.is_absolute())
+    }
+}
+
+impl Placed {
+    fn is_plausible(&self) -> bool {
+        self.path.is_absolute()
+            && match &self.content {
+                Content::Blob { .. } => true,
+                Content::Pointer { target, .. } => leads_up_to_blobs(target),
+                // The only small file of a layout is a reference to a commit.
+                Content::Text(text) => text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            }
+    }
+}
+
+/// Whether it is `../../blobs/<etag>`, with as many `..` as it takes.
+fn leads_up_to_blobs(target: &Path) -> bool {
+    let mut parts = target.components().skip_while(|part| *part == Component::ParentDir);
+    let is_blobs = |part| matches!(part, Component::Normal(name) if name == "blobs");
+    target.starts_with("..") && parts.next().is_some_and(is_blobs) && parts.count() == 1
+}
+
+impl Store {
+    /// Whether a file was there before this store was, as far as the kernel knows: then it is not ours, whatever a
+    /// record says. No program can set the `ctime` of either.
+    pub(super) fn is_younger_than(&self, file: &Fingerprint) -> bool {
+        matches!(fs::look(&self.dir().join("CACHEDIR.TAG")), Ok(Found::File(tag)) if tag.ctime > file.ctime)
+    }
+}
