@@ -195,3 +195,15 @@ fn a_stamp_that_no_report_can_say_ends_no_command() {
         project.run(&["status"]).succeeded();
     }
 }
+
+#[test]
+fn an_application_cache_in_the_store_is_not_emptied() {
+    let project = project("directory");
+    project.run(&["restore", "a"]).succeeded();
+    let catalog = fs::read_to_string(project.dir().join("cache-harness.toml")).unwrap();
+    let path = project.cache().join("v1/blobs");
+    project.write("cache-harness.toml", &format!("{catalog}[application_caches.x]\npath = \"{}\"\n", path.display()));
+    let ended = project.run(&["clean", "--apps", "--yes"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("in the cache's own folder"), "{ended:?}");
+    assert!(project.blob(&Sha256Digest::of(b"weights").to_string()).is_file());
+}
