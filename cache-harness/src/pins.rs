@@ -158,7 +158,7 @@ impl Pins {
             let path = entry.parsed("path", str::parse::<FilePath>)?;
             let Placed { value: path, place } = entry.required("path", path)?;
             let size = entry.whole_number("size", MOST_BYTES)?.map(|found| found.value);
-            let size = Some(entry.required("size", size)?);
+            let size = entry.required("size", size)?;
             let sha256 = entry.parsed("sha256", str::parse::<Sha256Digest>)?;
             let sha256 = entry.required("sha256", sha256)?.value;
             let etag = entry.parsed("etag", |text| parse_hex(text, &[40, 64]))?.map(|found| found.value);
@@ -169,7 +169,7 @@ impl Pins {
                 let message = format!("`{path}` has the `etag` of a file with another `sha256`");
                 return Err(entry.malformed(place, message, None));
             }
-            bytes = bytes.saturating_add(size.unwrap_or(0));
+            bytes = bytes.saturating_add(size);
             if bytes > MOST_BYTES {
                 let message = format!("`files` {} has more than {MOST_BYTES} bytes", table.label());
                 return Err(entry.malformed(place, message, None));
@@ -179,7 +179,7 @@ impl Pins {
                 let message = if path == other { format!("`{path}` is twice {}", table.label()) } else { message };
                 return Err(entry.malformed(place, message, None));
             }
-            files.push((PinnedFile { path, size, sha256, etag }, place));
+            files.push((PinnedFile { path, size: Some(size), sha256, etag }, place));
             unknown_keys.finish(entry)?;
         }
         for (file, place) in &files {
