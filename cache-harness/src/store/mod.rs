@@ -38,6 +38,7 @@ mod entry;
 mod evict;
 mod lease;
 mod partial;
+mod path_text;
 mod reserve;
 pub(crate) mod retention;
 mod survey;
