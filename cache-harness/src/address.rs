@@ -23,6 +23,24 @@ pub(crate) fn is_allowed(url: &str) -> Result<(), String> {
     }
 }
 
+/// An address as an error may show it: as written, unless it carries what may be a secret; then without user,
+/// password and query.
+pub(crate) fn shown(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(parsed) if url.contains(['@', '?', '#']) => public(parsed),
+        Err(_) if url.contains(['@', '?', '#']) => "an address that cannot be read".to_owned(),
+        _ => url.to_owned(),
+    }
+}
+
+/// A URL without user, password and query, which can carry a signature.
+pub(crate) fn public(mut url: Url) -> String {
+    let _ = (url.set_username(""), url.set_password(None));
+    url.set_query(None);
+    url.set_fragment(None);
+    url.to_string()
+}
+
 /// Whether the host is this machine, by its address or as `localhost`.
 fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
@@ -99,6 +117,18 @@ mod tests {
         }
         assert_eq!(is_allowed("ftp://a.example/x").unwrap_err(), "`ftp` is not supported: use https");
         assert_eq!(is_allowed("a.example/x").unwrap_err(), "it is no URL: relative URL without a base");
+    }
+
+    #[test]
+    fn no_error_shows_what_may_be_a_secret() {
+        for (url, expected) in [
+            ("http://a.example", "http://a.example"),
+            ("http://u:secret@a.example/x?token=secret#secret", "http://a.example/x"),
+            (r"http://127.0.0.1@a.example\@127.0.0.1/", "http://a.example/@127.0.0.1/"),
+            ("//u:secret@a.example", "an address that cannot be read"),
+        ] {
+            assert_eq!(shown(url), expected);
+        }
     }
 
     #[test]

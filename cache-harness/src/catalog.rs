@@ -225,6 +225,7 @@ fn read_patterns(table: &Table<'_>, patterns: Vec<Placed<&str>>) -> Result<Vec<S
 
 fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>) -> Result<Source> {
     let refused = |place, url: &str, reason: String| {
+        let url = address::shown(url);
         table.malformed(place, format!("`urls` {}: `{url}` cannot be used: {reason}", table.label()), None)
     };
     let Some(first) = urls.first() else {

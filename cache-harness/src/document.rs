@@ -6,6 +6,7 @@
 //! thousand files is not scanned a thousand times.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -22,6 +23,8 @@ pub(crate) struct Document<'t> {
     path: &'t Path,
     text: &'t str,
     root: DeTable<'t>,
+    /// Where each line ends, found when the first line is asked for: each model of a catalog asks.
+    line_ends: OnceCell<Vec<usize>>,
 }
 
 /// A table of a [`Document`], and which of its keys were asked for.
@@ -126,7 +129,7 @@ impl<'t> Document<'t> {
     /// The document that `text` is; a byte order mark before it is ignored, as TOML 1.1 says.
     pub(crate) fn parse(path: &'t Path, text: &'t str) -> Result<Self> {
         match DeTable::parse(text) {
-            Ok(root) => Ok(Self { path, text, root: root.into_inner() }),
+            Ok(root) => Ok(Self { path, text, root: root.into_inner(), line_ends: OnceCell::new() }),
             Err(error) => {
                 let (line, column) = position(text, error.span().map_or(text.len(), |span| span.start));
                 let message = error.message().to_owned();
@@ -154,7 +157,8 @@ impl<'d> Table<'d> {
 
     /// The line of `place`, from 1.
     pub(crate) fn line(&self, place: Place) -> usize {
-        position(self.document.text, place.0).0
+        let find = || self.document.text.match_indices('\n').map(|(end, _)| end).collect();
+        self.document.line_ends.get_or_init(find).partition_point(|end| *end < place.0) + 1
     }
 
     /// The error that says `message` of `place`.

@@ -52,7 +52,7 @@ impl Pinning<'_> {
 
     fn pin_urls(self, declared: &Declared, urls: &[String]) -> Result<PinnedFile> {
         let url = urls.first().map_or("", String::as_str);
-        let path = address::file_name(url).map_err(|reason| Error::Refused { url: url.to_owned(), reason })?;
+        let path = address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })?;
         let pinned = |sha256, size| PinnedFile { path: path.clone(), size: Some(size), sha256, etag: None };
         let download = Download { pinning: self, declared, path: &path, url };
         let Some(sha256) = declared.sha256 else {
@@ -133,7 +133,7 @@ impl Download<'_> {
             return Ok(());
         }
         let reason = format!("its bytes are not known yet, and the network is off ({})", offline.origin);
-        Err(Error::Refused { url: self.url.to_owned(), reason })
+        Err(Error::Refused { url: address::shown(self.url), reason })
     }
 
     fn job<'j>(&'j self, sources: &'j [fetch::Source]) -> Job<'j> {

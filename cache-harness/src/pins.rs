@@ -243,7 +243,7 @@ pub(crate) fn resolve(declared: &Declared, lock: &LockFile) -> Result<Pins> {
     let mut pins = match (&declared.source, declared.sha256, locked) {
         (Source::Urls(urls), Some(sha256), _) => {
             let url = urls.first().map_or("", String::as_str);
-            let path = address::file_name(url).map_err(|reason| Error::Refused { url: url.into(), reason })?;
+            let path = address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })?;
             let same = locked.filter(|pins| pins.source == source).and_then(|pins| match pins.files.as_slice() {
                 [file] if file.sha256 == sha256 && file.path == path => Some(file.clone()),
                 _ => None,

@@ -66,7 +66,8 @@ pub(crate) fn warm(cache: &Cache, names: &[String], jobs: usize) -> Vec<(String,
     };
     std::thread::scope(|scope| {
         for _ in 1..jobs.min(names.len()) {
-            scope.spawn(work);
+            // Where no more threads are to be had, this one does all.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
     });

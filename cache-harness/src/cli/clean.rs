@@ -224,7 +224,11 @@ impl Clean {
             refuse_precious(&cache, application)?;
             let bytes =
                 fs::walk(&application.path).iter().filter_map(|path| fs::disk_usage(path)).map(|(_, b)| b).sum();
-            removal.removed.push(Removed { name: (*name).clone(), bytes, reason: "application cache".to_owned() });
+            removal.removed.push(Removed {
+                name: (*name).clone(),
+                bytes,
+                reason: format!("application cache `{}`", application.path.display()),
+            });
         }
         if self.consent.is_dry_run() || removal.removed.is_empty() {
             removal.tell(context, "would remove")?;
@@ -260,13 +264,16 @@ fn refuse_precious(cache: &Cache, application: &ApplicationCache) -> Result<()> 
         .into_iter()
         .flatten()
         .find(|precious| precious.canonicalize().unwrap_or_else(|_| (*precious).to_owned()).starts_with(&resolved));
-    match inside {
-        Some(precious) => Err(Error::Setting {
-            name: "[application_caches]".to_owned(),
-            message: format!("`{}` holds `{}` and is not emptied", resolved.display(), precious.display()),
-        }),
-        None => Ok(()),
+    let refused = |message| Err(Error::Setting { name: "[application_caches]".to_owned(), message });
+    if let Some(precious) = inside {
+        return refused(format!("`{}` holds `{}` and is not emptied", resolved.display(), precious.display()));
     }
+    let store = cache.inner.store.dir();
+    // What is there goes by `--models`, which looks at who uses it.
+    if resolved.starts_with(store.canonicalize().unwrap_or_else(|_| store.to_owned())) {
+        return refused(format!("`{}` is in the cache's own folder and is not emptied", resolved.display()));
+    }
+    Ok(())
 }
 
 /// Files of application caches that are older than their cache's `max_age`.

@@ -124,3 +124,8 @@ impl Context {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 }
+
+/// A path for a JSON document, which is text: what is no text shows as a replacement character.
+pub(super) fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}

@@ -63,6 +63,7 @@ pub(crate) struct Model {
 /// A path at which a model stands.
 #[derive(Debug, Serialize)]
 pub(crate) struct Place {
+    #[serde(serialize_with = "super::context::lossy")]
     pub(crate) path: PathBuf,
     pub(crate) link_mode: LinkMode,
 }

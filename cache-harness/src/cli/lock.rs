@@ -29,6 +29,7 @@ pub(super) struct Lock {
 #[derive(Serialize)]
 struct Document {
     models: Vec<Change>,
+    #[serde(serialize_with = "super::context::lossy")]
     lock: PathBuf,
 }
 

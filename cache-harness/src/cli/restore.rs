@@ -31,6 +31,7 @@ struct Document {
 struct Model {
     name: String,
     provider: &'static str,
+    #[serde(serialize_with = "super::context::lossy")]
     path: PathBuf,
     outcome: Outcome,
     bytes: u64,
@@ -41,6 +42,7 @@ struct Model {
 
 #[derive(Serialize)]
 struct File {
+    #[serde(serialize_with = "super::context::lossy")]
     path: PathBuf,
     sha256: String,
     size: u64,

@@ -23,6 +23,7 @@ pub(super) struct Status {
 
 #[derive(Serialize)]
 struct Document {
+    #[serde(serialize_with = "super::context::lossy")]
     dir: PathBuf,
     max_bytes: u64,
     used_bytes: u64,
@@ -35,6 +36,7 @@ struct Document {
 #[derive(Serialize)]
 struct ApplicationCache {
     name: String,
+    #[serde(serialize_with = "super::context::lossy")]
     path: PathBuf,
     bytes: u64,
     files: usize,

@@ -41,6 +41,7 @@ struct Document {
 #[derive(Serialize)]
 struct Bad {
     name: String,
+    #[serde(serialize_with = "super::context::lossy")]
     path: PathBuf,
     expected: Sha256Digest,
     actual: Option<Sha256Digest>,

@@ -171,11 +171,11 @@ fn parse_patience(text: &str) -> Result<Duration, String> {
 }
 
 fn parse_remote(text: &str) -> Result<String, String> {
-    address::is_remote(text).map_err(|reason| format!("`{text}` cannot be used: {reason}"))?;
+    address::is_remote(text).map_err(|reason| format!("`{}` cannot be used: {reason}", address::shown(text)))?;
     Ok(text.to_owned())
 }
 
 fn parse_endpoint(text: &str) -> Result<String, String> {
-    address::is_allowed(text).map_err(|reason| format!("`{text}` cannot be used: {reason}"))?;
+    address::is_allowed(text).map_err(|reason| format!("`{}` cannot be used: {reason}", address::shown(text)))?;
     Ok(text.trim_end_matches('/').to_owned())
 }

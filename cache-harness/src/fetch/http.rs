@@ -17,7 +17,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use tokio::runtime::{Builder, Handle};
 
 use super::{Effort, head, retry};
-use crate::address::is_allowed;
+use crate::address::{self, is_allowed};
 use crate::config::Token;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step};
@@ -328,12 +328,7 @@ fn chain(error: &reqwest::Error) -> String {
 /// A URL as it may be shown: without user, password and query, which can carry a signature.
 pub(super) fn public(url: &str) -> String {
     match Url::parse(url) {
-        Ok(mut url) => {
-            let _ = (url.set_username(""), url.set_password(None));
-            url.set_query(None);
-            url.set_fragment(None);
-            url.to_string()
-        }
+        Ok(url) => address::public(url),
         Err(_) => "an address that cannot be read".to_owned(),
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Entry {
     pub(crate) memos: BTreeMap<Sha256Digest, Memo>,
     pub(crate) placed: Vec<Placed>,
     /// Folders made for what was placed, topmost first.
+    #[serde(with = "super::path_text::list")]
     pub(crate) folders: Vec<PathBuf>,
     /// The fetch that filled the entry.
     pub(crate) filled: Option<Filled>,
@@ -56,6 +57,7 @@ pub(crate) struct Memo {
 /// One path in a provider's layout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Placed {
+    #[serde(with = "super::path_text")]
     pub(crate) path: PathBuf,
     pub(crate) content: Content,
     pub(crate) owner: Owner,

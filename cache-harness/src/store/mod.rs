@@ -40,6 +40,7 @@ mod evict;
 mod lease;
 mod origin;
 mod partial;
+mod path_text;
 mod reserve;
 pub(crate) mod retention;
 mod survey;

@@ -149,7 +149,7 @@ fn a_store_that_is_somebody_elses_is_passed_by() {
         project.write("data/model.bin", "newer weights");
         project.run(&["lock"]).succeeded();
         let path = project.cache().join(place);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         // Root may use everything, unless it gives that up.
         let mut plain = project.program("setpriv");
         plain.args(["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]);
@@ -166,7 +166,7 @@ fn a_store_that_is_somebody_elses_is_passed_by() {
 fn nothing_is_left_for_others_to_write_whatever_the_umask() {
     let project = project("huggingface");
     let line = format!("umask 0 && exec {} warm a", env!("CARGO_BIN_EXE_cache-harness-cli"));
-    assert!(project.program("sh").args(["-c", &line]).status().unwrap().success());
+    assert!(project.program("sh").args(["-c", &line]).output().unwrap().status.success());
     let found = project.program("find").arg(project.home()).args(["-perm", "-o+w", "!", "-type", "l"]).output();
     assert_eq!(Ended::of(&found.unwrap()).stdout, "");
 }
@@ -180,7 +180,7 @@ fn a_relative_folder_of_the_consumers_is_found_again_from_elsewhere() {
     assert!(snapshots.is_dir());
     let catalog = project.dir().join("cache-harness.toml");
     let mut elsewhere = project.command(&["evict", "a", "--yes", "--config"]);
-    assert!(elsewhere.arg(catalog).current_dir(project.root()).status().unwrap().success());
+    assert!(elsewhere.arg(catalog).current_dir(project.root()).output().unwrap().status.success());
     assert!(!snapshots.exists());
 }
 
@@ -191,7 +191,40 @@ fn a_stamp_that_no_report_can_say_ends_no_command() {
     for stamp in ["1960-01-01", "2400-01-01"] {
         let leases = project.cache().join("v1/leases");
         let line = format!("touch -d {stamp} {}/*", leases.display());
-        assert!(project.program("sh").args(["-c", &line]).status().unwrap().success());
+        assert!(project.program("sh").args(["-c", &line]).output().unwrap().status.success());
         project.run(&["status"]).succeeded();
+    }
+}
+
+#[test]
+fn an_application_cache_in_the_store_is_not_emptied() {
+    let project = project("directory");
+    project.run(&["restore", "a"]).succeeded();
+    let catalog = fs::read_to_string(project.dir().join("cache-harness.toml")).unwrap();
+    let path = project.cache().join("v1/blobs");
+    project.write("cache-harness.toml", &format!("{catalog}[application_caches.x]\npath = \"{}\"\n", path.display()));
+    let ended = project.run(&["clean", "--apps", "--yes"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("in the cache's own folder"), "{ended:?}");
+    assert!(project.blob(&Sha256Digest::of(b"weights").to_string()).is_file());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_home_whose_name_is_no_text_is_a_home() {
+    let project = project("openai-whisper");
+    let name = std::os::unix::ffi::OsStrExt::from_bytes(b"caf\xe9");
+    let home = project.root().join::<&std::ffi::OsStr>(name);
+    for command in [
+        &["restore", "a"][..],
+        &["--json", "restore", "a"],
+        &["--json", "status"],
+        &["--json", "verify"],
+        &["clean", "--models", "--yes"],
+    ] {
+        let mut command_here = project.command(command);
+        command_here.env("HOME", &home).env_remove("XDG_CACHE_HOME").env_remove("XDG_STATE_HOME");
+        let ended = Ended::of(&command_here.output().unwrap());
+        assert_eq!(ended.code, Some(0), "{command:?}: {ended:?}");
+        assert_eq!(home.join(".cache/whisper/model.bin").exists(), command[0] != "clean");
     }
 }
