@@ -102,6 +102,7 @@ impl Partial {
             tail.abandon();
         }
         let mut file = self.file()?;
+        fs::refuse_other_names(&file)?;
         file.set_len(0)?;
         file.rewind()?;
         self.written = 0;
