@@ -88,8 +88,8 @@ fn fetch(
     let job = Job { model, file, sources: &sources, patience: inner.config.patience.value };
     if let Slot::Vacant(partial) = store.slot(digest, size, inner.config.max_size.value.0, &Waiting::BRIEF)? {
         let fetched = inner.fetcher.fill(job, partial, &inner.progress);
-        account.retries += fetched.retries;
-        account.fetched_bytes += fetched.memo?.fingerprint.size;
+        account.add(fetched.effort);
+        fetched.memo?;
     }
     Ok(store.blob(digest))
 }

@@ -11,7 +11,7 @@ use crate::config::{Config, Overrides, Verify, WhenUnusable};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Log, Outcome, Recorded, Request, Via};
-use crate::fetch::Fetcher;
+use crate::fetch::{Effort, Fetcher};
 use crate::fs::LinkMode;
 use crate::model::ModelName;
 use crate::pins::LockFile;
@@ -57,9 +57,18 @@ pub(crate) struct Account {
     pub(crate) waited_seconds: f64,
     pub(crate) fetched_bytes: u64,
     pub(crate) retries: u32,
+    pub(crate) resumes: u32,
     pub(crate) repairs: Vec<String>,
     pub(crate) reason: Option<String>,
     pub(crate) bypass: bool,
+}
+
+impl Account {
+    pub(crate) fn add(&mut self, effort: Effort) {
+        self.fetched_bytes += effort.bytes;
+        self.retries += effort.retries;
+        self.resumes += effort.resumes;
+    }
 }
 
 impl Cache {
@@ -147,6 +156,7 @@ impl Cache {
             line,
             fetched_bytes: account.fetched_bytes,
             retries: account.retries,
+            resumes: account.resumes,
             repairs: account.repairs,
             bypass: account.bypass,
             reason: account.reason,

@@ -199,3 +199,41 @@ impl<W: Write> Write for Hashing<W> {
         self.inner.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use sha2::Digest as _;
+
+    use super::*;
+
+    proptest! {
+        /// Under either backend: with the feature `portable-digest` both sides are `sha2`, without it one is ring.
+        #[test]
+        fn the_digest_is_what_sha2_says_however_the_bytes_come(
+            bytes in proptest::collection::vec(any::<u8>(), 0..3000),
+            step in 1_usize..700,
+        ) {
+            let mut hasher = Hasher::new();
+            bytes.chunks(step).for_each(|chunk| hasher.update(chunk));
+            let digest = hasher.finish();
+            prop_assert_eq!(digest.0, <[u8; 32]>::from(sha2::Sha256::digest(&bytes)));
+            prop_assert_eq!(digest, Sha256Digest::of(&bytes));
+            prop_assert_eq!(digest.to_string().parse(), Ok(digest));
+        }
+    }
+
+    #[test]
+    fn what_is_no_digest_is_told_with_what_it_may_be() {
+        let told = |text: &str| text.parse::<Sha256Digest>().unwrap_err().to_string();
+        assert!(told(&"a".repeat(40)).ends_with("found 40 (a SHA-1 has 40)"));
+        assert!(told("../../etc/passwd").contains("found `.`"));
+        assert!(told(&"A".repeat(64).replace('A', "é")).contains("found `é`"));
+    }
+
+    #[test]
+    fn upper_case_digits_are_the_same_digest() {
+        let digest = Sha256Digest::of(b"abc");
+        assert_eq!(digest.to_string().to_uppercase().parse(), Ok(digest));
+    }
+}

@@ -10,7 +10,7 @@ use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::event::Outcome;
-use crate::fetch::{Job, Source};
+use crate::fetch::{Effort, Job, Source};
 use crate::fs::{self, Found, LinkMode};
 use crate::lock::Waiting;
 use crate::prepared::Prepared;
@@ -52,6 +52,7 @@ pub(crate) fn fill(
     if let Some(message) = turn.failure_since(since) {
         return Err(Error::SourcesJustFailed { message: message.to_owned() });
     }
+    turn.sign();
     lead(inner, ask, prepared, verify, &turn, account).inspect_err(|error| {
         if matches!(error, Error::SourcesFailed { .. }) {
             turn.leave_failure(error);
@@ -136,12 +137,17 @@ fn waiting<T>(inner: &Inner, prepared: &Prepared, wait: impl FnOnce(&Waiting<'_>
             (_, Ok(Found::File(blob))) => blob.size,
             _ => 0,
         };
-        prepared.pins.files.iter().map(|file| size(&file.sha256)).sum()
+        prepared.pins.files.iter().map(|file| size(&file.sha256)).sum::<u64>()
+    };
+    // Who waits for a server stamps its partial: that is progress too.
+    let moved = || {
+        let stamps = prepared.pins.files.iter().filter_map(|file| fs::modified(&inner.store.partial(&file.sha256)));
+        stamps.map(time::unix_micros).fold(done(), u64::wrapping_add)
     };
     let notice = |holder: &str, waited: Duration| {
         inner.progress.step(Step::Waiting { model: prepared.name().as_str(), holder, waited, done: done() });
     };
-    wait(&Waiting { patience: inner.config.patience.value, progress: &done, notice: &notice })
+    wait(&Waiting { patience: inner.config.patience.value, progress: &moved, notice: &notice })
 }
 
 /// Verifies every blob of the entry and returns the files that are to be fetched.
@@ -252,8 +258,7 @@ fn fetch(
     });
     let mut failed = None;
     for (digest, came) in results {
-        account.retries += came.retries;
-        account.fetched_bytes += came.bytes;
+        account.add(came.effort);
         match came.memo {
             Ok(memo) => remember(entry, &digest, memo),
             Err(error) => failed = failed.or(Some(error)),
@@ -276,34 +281,16 @@ fn fetch(
 
 struct Came {
     memo: Result<Memo>,
-    /// Fetched by this process.
-    bytes: u64,
-    retries: u32,
+    effort: Effort,
 }
 
 fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Came {
-    let (mut bytes, mut retries) = (0, 0);
-    let memo = fill_slot(inner, prepared, file, &mut retries).inspect(|(memo, came)| {
-        if *came == Origin::Fetched {
-            bytes = memo.fingerprint.size;
-        }
-    });
-    Came { memo: memo.map(|(memo, _)| memo), bytes, retries }
+    let mut effort = Effort::default();
+    let memo = fill_slot(inner, prepared, file, &mut effort);
+    Came { memo, effort }
 }
 
-/// Who put a blob there.
-#[derive(PartialEq, Eq)]
-enum Origin {
-    Fetched,
-    Found,
-}
-
-fn fill_slot(
-    inner: &Inner,
-    prepared: &Prepared,
-    file: &crate::pins::PinnedFile,
-    retries: &mut u32,
-) -> Result<(Memo, Origin)> {
+fn fill_slot(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile, effort: &mut Effort) -> Result<Memo> {
     let sources = Source::of(&prepared.declared, &prepared.pins, file, &inner.config);
     let patience = inner.config.patience.value;
     let job = Job { model: prepared.name().as_str(), file: &file.path, sources: &sources, patience };
@@ -313,14 +300,14 @@ fn fill_slot(
         match slot {
             Slot::Vacant(partial) => {
                 let fetched = inner.fetcher.fill(job, partial, &inner.progress);
-                *retries += fetched.retries;
-                return Ok((fetched.memo?, Origin::Fetched));
+                *effort += fetched.effort;
+                return fetched.memo;
             }
             // Another entry's process filled it meanwhile.
             Slot::Present => {
                 let mut proofs = Proofs::new(&inner.store, inner.config.rehash_after.value, OnDamage::Quarantine);
                 if let Checked::Proven(memo) = proofs.check(&file.sha256, None)? {
-                    return Ok((memo, Origin::Found));
+                    return Ok(memo);
                 }
             }
         }

@@ -114,6 +114,7 @@ pub fn skipped<T: SkipValue>() -> T {
 ///
 /// With the model's name, the reason and what helps, at the annotation's place, so that the test fails.
 #[must_use]
+#[track_caller]
 pub fn prepare<const N: usize>(request: &'static Request) -> Option<[CachedModel; N]> {
     let test = test_name(request);
     let mut models = Vec::with_capacity(N);
@@ -131,6 +132,7 @@ pub fn prepare<const N: usize>(request: &'static Request) -> Option<[CachedModel
 }
 
 #[expect(clippy::panic, reason = "a panic is how a test fails")]
+#[track_caller]
 fn fail(request: &Request, name: &str, error: &Error) -> ! {
     panic!("{}:{}: model `{name}` could not be provided: {}", request.file, request.line, error.report())
 }

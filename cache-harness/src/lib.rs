@@ -40,6 +40,11 @@
 //! | `testkit` | [`testkit`](crate#features): a loopback server that limits, logs and fails on request |
 //! | `portable-digest` | SHA-256 by the `sha2` crate, for targets that ring does not reach; slow without optimisation |
 
+#![cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, unused_imports, reason = "commands read logs and evict by name; a test does not")
+)]
+
 mod address;
 mod ask;
 mod bypass;

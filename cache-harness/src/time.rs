@@ -18,14 +18,19 @@ pub(crate) fn rfc3339(moment: SystemTime) -> String {
     humantime::format_rfc3339_seconds(moment).to_string()
 }
 
+/// A moment as RFC 3339 in UTC with milliseconds, for what is told apart by them.
+pub(crate) fn rfc3339_millis(moment: SystemTime) -> String {
+    humantime::format_rfc3339_millis(moment).to_string()
+}
+
 /// Seconds since the Unix epoch; a moment before it counts as the epoch.
 pub(crate) fn unix_seconds(moment: SystemTime) -> u64 {
     moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Microseconds since the Unix epoch.
-pub(crate) fn unix_micros(moment: SystemTime) -> u128 {
-    moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros())
+pub(crate) fn unix_micros(moment: SystemTime) -> u64 {
+    moment.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// The inverse of [`unix_seconds`].

@@ -106,7 +106,9 @@ pub(crate) fn show_seconds(seconds: f64) -> String {
         s => {
             let whole = Duration::from_secs_f64(s.min(1e9)).as_secs();
             match (whole / 3600, whole / 60 % 60, whole % 60) {
+                (0, minutes, 0) => format!("{minutes} min"),
                 (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+                (hours @ ..48, 0, _) => format!("{hours} h"),
                 (hours @ ..48, minutes, _) => format!("{hours} h {minutes} min"),
                 (hours, _, _) => format!("{} days", hours / 24),
             }

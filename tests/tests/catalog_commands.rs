@@ -307,7 +307,8 @@ fn an_address_is_asked_once_for_the_pin_and_the_first_use() {
     let (old, new) = (digest("weights").short(), digest("other weights").short());
     assert_eq!(project.done(&["lock", "ggml"]), format!("ggml: changed\n  ggml.bin: {old} -> {new}\n"));
     let ended = project.run(&["--offline", "lock"]);
-    let refused = format!("error: {url} is refused: its bytes are not known yet, and the network is off (--offline)\n");
+    let refused =
+        format!("error: ggml: {url} is refused: its bytes are not known yet, and the network is off (--offline)\n");
     assert_eq!((ended.code, ended.stderr), (1, refused));
 }
 

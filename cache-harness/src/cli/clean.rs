@@ -1,5 +1,6 @@
 //! `clean`, `prune`, `optimize`: removal, always with a dry run and never without consent.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -8,8 +9,8 @@ use super::{Context, Verdict};
 use crate::cache::Cache;
 use crate::config::ApplicationCache;
 use crate::error::{Error, Result};
-use crate::store::retention::Use;
-use crate::store::{EntryId, Evicted};
+use crate::store::retention::{Reason, Use};
+use crate::store::{EntryId, Evicted, Resident, Survey};
 use crate::units::ByteSize;
 use crate::{fs, time};
 
@@ -65,7 +66,10 @@ impl Removal {
             return context.json(self);
         }
         for removed in &self.removed {
-            context.out(&format!("{verb} {} ({}): {}", removed.name, ByteSize(removed.bytes), removed.reason))?;
+            // Who named it needs no reason.
+            let reason = if removed.reason == Reason::Asked.as_str() { "" } else { removed.reason.as_str() };
+            let gap = if reason.is_empty() { "" } else { ": " };
+            context.out(&format!("{verb} {} ({}){gap}{reason}", removed.name, ByteSize(removed.bytes)))?;
         }
         if self.removed.is_empty() {
             context.say("nothing to remove");
@@ -165,7 +169,12 @@ fn prune(context: &Context, consent: &Consent, sweep: Sweep) -> Result<Verdict> 
     Ok(Verdict::Holds)
 }
 
-/// Partials and what is in quarantine.
+/// What of an entry is on the disk: its blobs, if they are there, and what is its own.
+pub(super) fn bytes_here(survey: &Survey, resident: &Resident) -> u64 {
+    resident.own_bytes + resident.names.iter().filter_map(|digest| survey.blobs.get(digest)).sum::<u64>()
+}
+
+/// Partials, what is in quarantine, and blobs that no model names.
 fn leftovers(cache: &Cache) -> Result<Vec<Removed>> {
     let survey = cache.inner.store.survey()?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().chars().take(20).collect();
@@ -177,6 +186,13 @@ fn leftovers(cache: &Cache) -> Result<Vec<Removed>> {
     let idle = survey.partials.iter().filter(|(path, _)| !crate::lock::ExclusiveLock::is_held(path));
     let mut found: Vec<_> = idle.map(|partial| leftover("a partial that nobody fills", partial)).collect();
     found.extend(survey.quarantine.iter().map(|file| leftover("failed verification", file)));
+    let named: BTreeSet<_> = survey.residents.iter().flat_map(|resident| &resident.names).collect();
+    let orphans = survey.blobs.iter().filter(|(digest, _)| !named.contains(digest));
+    found.extend(orphans.map(|(digest, bytes)| Removed {
+        name: digest.to_string().chars().take(20).collect(),
+        bytes: *bytes,
+        reason: "a blob that no restored model names".to_owned(),
+    }));
     Ok(found)
 }
 
@@ -195,9 +211,12 @@ impl Clean {
                 verdict = Verdict::Fails;
                 continue;
             }
-            let bytes = resident.entry.as_ref().map_or(0, crate::store::Entry::bytes);
-            removal.removed.push(Removed { name, bytes, reason: "asked for".to_owned() });
+            let (bytes, reason) = (bytes_here(&survey, resident), Reason::Asked.as_str().to_owned());
+            removal.removed.push(Removed { name, bytes, reason });
             ids.push(resident.id);
+        }
+        if self.models || self.all {
+            removal.removed.extend(leftovers(&cache)?);
         }
         let applications = cache.config().application_caches.iter().filter(|_| self.apps || self.all);
         let applications: Vec<(&String, &ApplicationCache)> = applications.collect();

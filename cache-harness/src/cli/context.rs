@@ -115,7 +115,7 @@ impl Context {
             return Ok(true);
         }
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            let message = format!("{question} Nobody can answer here; say `--yes`, or look first with `--dry-run`");
+            let message = format!("needed where nobody can answer \"{question}\"; `--dry-run` tells what would go");
             return Err(Error::Setting { name: "--yes".to_owned(), message });
         }
         let _ = write!(anstream::stderr(), "{question} [y/N] ");

@@ -1,11 +1,11 @@
 //! `evict NAME…`: removes named models from the cache.
 
-use super::clean::{Consent, Removal, Removed};
+use super::clean::{Consent, Removal, Removed, bytes_here};
 use super::{Context, Verdict};
 use crate::ask::Ask;
 use crate::error::Result;
 use crate::event::Via;
-use crate::store::retention::Use;
+use crate::store::retention::{Reason, Use};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Evict {
@@ -43,8 +43,8 @@ impl Evict {
                     context.failure(&format!("`{name}` is in use"), Some("end the tests that use it, then try again"));
                     verdict = Verdict::Fails;
                 } else {
-                    let bytes = resident.entry.as_ref().map_or(0, crate::store::Entry::bytes);
-                    planned.push(Removed { name: name.clone(), bytes, reason: "asked for".to_owned() });
+                    let (bytes, reason) = (bytes_here(&survey, resident), Reason::Asked.as_str().to_owned());
+                    planned.push(Removed { name: name.clone(), bytes, reason });
                     ids.push(resident.id);
                 }
             }

@@ -65,7 +65,7 @@ impl Lock {
                     verdict = Verdict::Fails;
                 }
                 _ => {
-                    context.error(&error);
+                    context.failure(&format!("{}: {error}", model.name), error.hint().as_deref());
                     verdict = Verdict::Fails;
                 }
             }

@@ -41,6 +41,7 @@ struct Arguments {
 /// What every command understands.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The catalog to use, instead of the nearest cache-harness.toml
     #[arg(long, global = true, value_name = "FILE")]

@@ -27,7 +27,9 @@ impl Bars {
             Step::Begin { model, file, bytes } => {
                 let key = ((*model).to_owned(), (*file).to_owned());
                 let line = lines.entry(key).or_insert_with(|| self.all.add(ProgressBar::no_length()));
-                line.set_style(style("{prefix:28!} {bar:16} {bytes:>9} of {total_bytes:9} {binary_bytes_per_sec}"));
+                line.set_style(style(
+                    "{prefix:28!} {bar:16} {decimal_bytes:>9} of {decimal_total_bytes:9} {decimal_bytes_per_sec}",
+                ));
                 line.set_length(bytes.unwrap_or(0));
                 line.set_prefix(format!("{model}/{file}"));
             }

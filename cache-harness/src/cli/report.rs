@@ -1,5 +1,7 @@
 //! `report`: what a run's cache was worth.
 
+use std::num::NonZeroUsize;
+
 use clap::ValueEnum;
 
 use super::{Context, Verdict};
@@ -13,7 +15,7 @@ pub(super) struct Report {
     run: Option<String>,
     /// The latest N runs of this project, newest first
     #[arg(long, value_name = "N")]
-    last: Option<usize>,
+    last: Option<NonZeroUsize>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Exit 1 below this hit rate, from 0 to 1
@@ -47,7 +49,7 @@ impl Report {
                 vec![runs.by_id(id).ok_or_else(unknown)?.report()?]
             }
             (None, Some(count)) => {
-                runs.list(project)?.take(count).map(|run| run.report()).collect::<Result<Vec<_>>>()?
+                runs.list(project)?.take(count.get()).map(|run| run.report()).collect::<Result<Vec<_>>>()?
             }
             (None, None) => runs.latest(project)?.into_iter().collect(),
         };
@@ -55,14 +57,18 @@ impl Report {
             context.failure("no run of this project is recorded yet", Some("run `cargo test` with an annotated test"));
             return Ok(Verdict::Fails);
         }
+        if project.is_none() && self.run.is_none() {
+            context.say("no catalog is here or above: runs of all projects");
+        }
         let as_json = context.wants_json() || self.format == Format::Json;
-        if as_json && self.last.is_some_and(|count| count > 1) {
+        if as_json && self.last.is_some_and(|count| count.get() > 1) {
             let documents: Vec<_> = reports.iter().map(|report| report.json().to_string()).collect();
             context.out(&format!("[{}]", documents.join(",\n")))?;
         } else {
-            for report in &reports {
+            for (index, report) in reports.iter().enumerate() {
                 let text = if as_json { report.json().to_string() } else { report.text().to_string() };
-                context.out(text.trim_end())?;
+                let gap = if index > 0 { "\n" } else { "" };
+                context.out(&format!("{gap}{}", text.trim_end()))?;
             }
         }
         let newest = &reports[0];

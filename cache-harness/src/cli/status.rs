@@ -112,18 +112,17 @@ fn text(document: &Document) -> String {
     } else {
         lines.push(format!("{:26} {:8} {:>8} {:>6}  {:14} note", "model", "state", "size", "files", "last use"));
     }
-    for model in &document.models {
+    // A record that outlives its bytes is of no interest unless the catalog declares the model.
+    for model in document.models.iter().filter(|model| model.declared || model.state != State::Cold) {
         let last = match model.unused_seconds {
-            #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-            Some(seconds) if seconds > 0 => format!("{} ago", show_seconds(seconds as f64)),
-            Some(_) => "just now".to_owned(),
+            Some(seconds) => ago(seconds),
             None => "-".to_owned(),
         };
         let mut notes = Vec::new();
         notes.extend(model.leased.then_some("in use"));
         notes.extend((model.declared && !model.pinned).then_some("unpinned"));
-        notes.extend((!model.declared).then_some("other"));
-        let (state, size) = (model.state.as_str(), ByteSize(model.bytes).to_string());
+        notes.extend((!model.declared).then_some("not declared so"));
+        let (state, size) = (model.state.as_str(), size(model));
         let name = shorten(&model.name, 26);
         lines.push(
             format!("{name:26} {state:8} {size:>8} {:>6}  {last:14} {}", model.files, notes.join(", "))
@@ -139,6 +138,21 @@ fn text(document: &Document) -> String {
         lines.push(format!("warning: {warning}"));
     }
     lines.join("\n")
+}
+
+/// A model that only its digest pins has no size before it is here.
+fn size(model: &Model) -> String {
+    if model.bytes == 0 && model.state != State::Warm { "-".to_owned() } else { ByteSize(model.bytes).to_string() }
+}
+
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0 => "just now".to_owned(),
+        1..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..172_800 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
 }
 
 fn shorten(name: &str, width: usize) -> String {

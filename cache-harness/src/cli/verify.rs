@@ -120,6 +120,8 @@ impl Document {
                     entry.memos.insert(digest, memo);
                     continue;
                 }
+                // A fill that did not end is no damage.
+                Checked::Missing if !entry.memos.contains_key(&digest) => continue,
                 Checked::Missing => None,
                 Checked::Damaged(actual) => actual,
             };

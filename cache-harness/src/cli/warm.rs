@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::inventory::{self, State};
 use super::{Context, Verdict, annotations};
 use crate::cache::Cache;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Outcome;
 use crate::units::{ByteSize, show_seconds};
 use crate::warm;
@@ -56,6 +56,10 @@ struct Model {
 impl Warm {
     pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
         let cache = context.cache()?;
+        if cache.inner.catalog.path.is_none() {
+            // In the wrong folder, "nothing to do" would be taken for "done".
+            return Err(Error::NoCatalog { start: cache.inner.catalog.start.clone() });
+        }
         let names = self.select(&cache)?;
         for name in &names {
             cache.inner.prepared(&crate::ask::Ask::new(name, crate::event::Via::Warm))?;

@@ -248,13 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn the_hand_written_line_is_what_serde_would_write_and_reads() {
+    fn the_hand_written_line_is_what_serde_would_write_but_for_the_time_and_reads() {
         let evict = Event::Evict(Evict { at: 1.5, model: "a".into(), bytes: 3, reason: "old\t".into() });
         let warning = Event::Warning(Warning { at: 1.5, text: "x".into() });
         for event in [full(), evict, warning] {
             let line = line(&event);
             let ours: serde_json::Value = serde_json::from_str(&line).unwrap();
-            assert_eq!(ours, serde_json::to_value(&event).unwrap());
+            let mut theirs = serde_json::to_value(&event).unwrap();
+            theirs["at"] = ours["at"].clone();
+            assert_eq!(ours, theirs);
             assert_eq!(Line::parse(line.as_bytes()), Line::Event(event));
             assert_eq!(line.matches('\n').count(), 1, "{line}");
         }

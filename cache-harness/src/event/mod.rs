@@ -14,9 +14,11 @@
 //! - A line is written once per request in the build that `cargo test` makes, unoptimised. That is why [`mod@line`]
 //!   writes by hand what serde reads.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use crate::time;
 
 mod line;
 mod log;
@@ -42,8 +44,8 @@ pub(crate) enum Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Request {
-    /// When the model was in place, in seconds since the Unix epoch.
-    #[serde(default)]
+    /// When the model was in place, in seconds since the Unix epoch; RFC 3339 in reports.
+    #[serde(default, serialize_with = "as_rfc3339")]
     pub at: f64,
     /// The test's path as the test harness prints it; none outside tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,6 +128,16 @@ impl Request {
     }
 }
 
+/// The log, which is written by hand, has seconds; what serde writes is for people and scripts.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+fn as_rfc3339<S: serde::Serializer>(at: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    let moment = Duration::try_from_secs_f64(*at).unwrap_or_default();
+    serializer.serialize_str(&time::rfc3339_millis(UNIX_EPOCH + moment.min(LATEST)))
+}
+
+/// The end of the year 9999, the last that RFC 3339 can say.
+const LATEST: Duration = Duration::from_secs(253_402_300_799);
+
 /// What came of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -189,7 +201,7 @@ impl Via {
 #[non_exhaustive]
 pub struct Evict {
     /// When, in seconds since the Unix epoch.
-    #[serde(default)]
+    #[serde(default, serialize_with = "as_rfc3339")]
     pub at: f64,
     /// The model.
     pub model: String,

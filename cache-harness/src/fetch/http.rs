@@ -7,18 +7,22 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+    RETRY_AFTER,
+};
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::runtime::{Builder, Handle};
 
-use super::retry;
+use super::{Effort, head, retry};
 use crate::address::{self, is_allowed};
 use crate::config::Token;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step};
-use crate::store::{Partial, Received};
+use crate::store::{Origin, Partial, Received};
+use crate::time;
 
 const REDIRECTS: usize = 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,21 +72,30 @@ impl Line {
         file: String,
         model: &str,
         progress: &Progress,
-    ) -> (Partial, u32, Result<Received>) {
+    ) -> Ended {
         let (answer, received) = mpsc::channel();
-        let (clients, steps, model) = (self.clients.clone(), progress.clone(), model.to_owned());
+        let (clients, progress, model) = (self.clients.clone(), progress.clone(), model.to_owned());
         self.runtime.spawn(async move {
-            let mut exchange = Exchange { clients, transfer, file, model, partial, progress: steps };
-            let (retries, result) = exchange.persist().await;
+            let mut exchange =
+                Exchange { clients, transfer, file, model, partial, progress, effort: Effort::default() };
+            let received = exchange.persist().await;
+            let Exchange { partial, effort, .. } = exchange;
             // The receiver waits below for as long as this task lives.
-            let _ = answer.send((exchange.partial, retries, result));
+            let _ = answer.send(Ended { partial, effort, received });
         });
         match received.recv() {
-            Ok(answer) => answer,
+            Ok(ended) => ended,
             // The partial went down with its task: a panic in a dependency.
             Err(_) => std::panic::resume_unwind(Box::new("cache-harness: the transfer's task panicked")),
         }
     }
+}
+
+/// A transfer that is over.
+pub(super) struct Ended {
+    pub(super) partial: Partial,
+    pub(super) effort: Effort,
+    pub(super) received: Result<Received>,
 }
 
 impl Clients {
@@ -118,31 +131,63 @@ struct Exchange {
     model: String,
     partial: Partial,
     progress: Progress,
+    effort: Effort,
 }
 
+/// How often who waits for a server says that it does.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
+/// Bytes that count as progress: whoever got as far begins to count attempts anew.
+const PROGRESS: u64 = 1 << 20;
+
 impl Exchange {
-    async fn persist(&mut self) -> (u32, Result<Received>) {
-        let mut attempt = 1;
+    /// Tries until the bytes are there, going on from what came before. What turns out wrong after going on is
+    /// fetched once more from its first byte.
+    async fn persist(&mut self) -> Result<Received> {
+        let (mut attempt, mut reached) = (1, 0);
+        let mut started_over = false;
         loop {
             let error = match self.once().await {
-                Ok(received) => return (attempt - 1, Ok(received)),
+                Ok(received)
+                    if received.digest != *self.partial.digest() && self.effort.resumes > 0 && !started_over =>
+                {
+                    self.partial.restart()?;
+                    started_over = true;
+                    continue;
+                }
+                Ok(received) => return Ok(received),
                 Err(error) => error,
             };
-            let Some(pause) = retry::pause(attempt, &error, fastrand::f64()) else {
-                return (attempt - 1, Err(error));
-            };
+            if self.partial.written() >= reached + PROGRESS {
+                (attempt, reached) = (1, self.partial.written());
+            }
+            let Some(pause) = retry::pause(attempt, &error, fastrand::f64()) else { return Err(error) };
             let (model, file) = (&self.model, &self.file);
             self.progress.step(Step::Retry { model, file, pause, error: &error });
-            tokio::time::sleep(pause).await;
+            self.wait(pause).await;
             attempt += 1;
+            self.effort.retries += 1;
+        }
+    }
+
+    /// Waits as a server asked, and shows those who wait for this process that it does.
+    async fn wait(&self, pause: Duration) {
+        let ends = Instant::now() + pause;
+        while let Some(left) = ends.checked_duration_since(Instant::now()) {
+            self.partial.stamp();
+            tokio::time::sleep(left.min(SIGN_OF_LIFE)).await;
         }
     }
 
     async fn once(&mut self) -> Result<Received> {
-        let mut response = self.ask().await?;
+        let there = self.partial.resume()?;
+        if there > 0 && self.partial.size() == Some(there) {
+            // Everything came before somebody was killed: the digest decides.
+            self.effort.resumes += 1;
+            return self.partial.finish();
+        }
+        let mut response = self.ask(there).await?;
         let url = public(response.url().as_str());
-        let expected = self.check(&response, &url)?;
-        self.partial.restart()?;
+        let expected = self.check(&response, &url, there)?;
         let (model, file) = (&self.model, &self.file);
         self.progress.step(Step::Begin { model, file, bytes: expected });
         loop {
@@ -150,9 +195,12 @@ impl Exchange {
             let stalled = |_| broken(&url, format!("no byte arrived for {} s", self.transfer.patience.as_secs()));
             let Some(chunk) = chunk.map_err(stalled)?.map_err(|error| broken(&url, chain(&error)))? else { break };
             self.partial.write(&chunk)?;
+            self.effort.bytes += chunk.len() as u64;
             let written = self.partial.written();
             if written > self.partial.limit() {
-                return Err(self.too_many(written, &url));
+                let error = self.too_many(written, &url);
+                self.partial.restart()?;
+                return Err(error);
             }
             self.progress.step(Step::Bytes { model, file, done: written });
         }
@@ -165,8 +213,8 @@ impl Exchange {
         }
     }
 
-    /// The response that is no redirect.
-    async fn ask(&self) -> Result<Response> {
+    /// The response that is no redirect, to a request for all bytes from `there` on.
+    async fn ask(&self, there: u64) -> Result<Response> {
         let refused = |url: &str, reason: String| Error::Refused { url: public(url), reason };
         let parse = |url: &str| Url::parse(url).map_err(|error| refused(url, error.to_string()));
         let first = parse(&self.transfer.url)?;
@@ -180,6 +228,14 @@ impl Exchange {
             let mut request = self.clients.of(&url).get(url.clone()).header(ACCEPT_ENCODING, "identity");
             if let Some(token) = self.transfer.token.as_ref().filter(|_| url.origin() == first.origin()) {
                 request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+            }
+            if there > 0 {
+                request = request.header(RANGE, format!("bytes={there}-"));
+                // Another address offers the same bytes, or the digest will tell.
+                let origin = self.partial.origin().filter(|origin| origin.url == public(first.as_str()));
+                if let Some(validator) = origin.and_then(|origin| origin.validator) {
+                    request = request.header(IF_RANGE, validator);
+                }
             }
             let name = public(url.as_str());
             let waiting = tokio::time::timeout(self.transfer.patience, request.send()).await;
@@ -197,22 +253,46 @@ impl Exchange {
         Err(refused(url.as_str(), format!("more than {REDIRECTS} redirects")))
     }
 
-    /// Judges the head of a response; returns how many bytes will come, if that is known.
-    fn check(&self, response: &Response, url: &str) -> Result<Option<u64>> {
+    /// Judges the head of a response, and makes the partial ready for its body; returns how many bytes the file
+    /// will have, if that is known.
+    fn check(&mut self, response: &Response, url: &str, there: u64) -> Result<Option<u64>> {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        if response.status() != StatusCode::OK {
-            let retry_after = header(RETRY_AFTER).and_then(retry_after);
-            return Err(Error::Status { url: url.to_owned(), status: response.status().as_u16(), retry_after });
+        let status = response.status();
+        if status == StatusCode::RANGE_NOT_SATISFIABLE && there > 0 {
+            self.partial.restart()?;
+            return Err(broken(url, format!("there is nothing from byte {there} on; starting over")));
+        }
+        let goes_on = status == StatusCode::PARTIAL_CONTENT && there > 0;
+        if status != StatusCode::OK && !goes_on {
+            let retry_after = header(RETRY_AFTER).and_then(|text| head::retry_after(text, time::now()));
+            return Err(Error::Status { url: url.to_owned(), status: status.as_u16(), retry_after });
         }
         if let Some(encoding) = header(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
             return Err(broken(url, format!("the answer is encoded as `{encoding}`, though identity was asked for")));
         }
-        let announced = response.content_length();
+        let announced = if goes_on {
+            let range = header(CONTENT_RANGE).and_then(head::content_range);
+            let Some(range) = range.filter(|range| range.first == there) else {
+                self.partial.restart()?;
+                return Err(broken(url, format!("the answer is not the part from byte {there} on; starting over")));
+            };
+            self.effort.resumes += 1;
+            range.total
+        } else {
+            self.partial.restart()?;
+            response.content_length()
+        };
         match (announced, self.partial.size()) {
-            (Some(actual), Some(expected)) if actual != expected => Err(self.wrong_size(actual, expected, url)),
-            (Some(actual), None) if actual > self.partial.limit() => Err(self.too_many(actual, url)),
-            (announced, pinned) => Ok(pinned.or(announced)),
+            (Some(actual), Some(expected)) if actual != expected => return Err(self.wrong_size(actual, expected, url)),
+            (Some(actual), None) if actual > self.partial.limit() => return Err(self.too_many(actual, url)),
+            _ => {}
         }
+        if !goes_on {
+            let strong = header(ETAG).filter(|etag| !etag.starts_with("W/"));
+            let validator = strong.or_else(|| header(LAST_MODIFIED)).map(ToOwned::to_owned);
+            self.partial.set_origin(&Origin::new(public(&self.transfer.url), validator))?;
+        }
+        Ok(self.partial.size().or(announced))
     }
 
     fn too_many(&self, actual: u64, url: &str) -> Error {
@@ -229,11 +309,6 @@ impl Exchange {
 
 fn broken(url: &str, message: String) -> Error {
     Error::Transport { url: url.to_owned(), message }
-}
-
-/// The seconds form of RFC 9110, section 10.2.3.
-fn retry_after(text: &str) -> Option<Duration> {
-    text.trim().parse().map(Duration::from_secs).ok()
 }
 
 /// The error with its causes: reqwest's own text says only that sending failed.

@@ -4,6 +4,7 @@
 //! source sends is hashed on the way and published only if it is what was pinned, so no source has to be
 //! trusted. The HTTP client and its runtime are made at the first transfer: a hit never pays for them.
 
+mod head;
 mod http;
 mod local;
 mod retry;
@@ -67,8 +68,26 @@ pub(crate) struct Job<'a> {
 pub(crate) struct Fetched {
     /// The pinned bytes are published, or no source had them.
     pub(crate) memo: Result<Memo>,
+    pub(crate) effort: Effort,
+}
+
+/// What a fetch took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Effort {
     /// How often an exchange was tried again.
     pub(crate) retries: u32,
+    /// How often it went on from what was there.
+    pub(crate) resumes: u32,
+    /// Bytes that came.
+    pub(crate) bytes: u64,
+}
+
+impl std::ops::AddAssign for Effort {
+    fn add_assign(&mut self, other: Self) {
+        self.retries += other.retries;
+        self.resumes += other.resumes;
+        self.bytes += other.bytes;
+    }
 }
 
 /// Fetches files; makes its HTTP client when it first needs one.
@@ -82,12 +101,12 @@ impl Fetcher {
     ///
     /// It fails with [`Error::SourcesFailed`] with what each source failed with; at once what fails on our own disk.
     pub(crate) fn fill(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Fetched {
-        let mut retries = 0;
-        let memo = self.try_sources(job, partial, progress, &mut retries);
-        Fetched { memo, retries }
+        let mut effort = Effort::default();
+        let memo = self.try_sources(job, partial, progress, &mut effort);
+        Fetched { memo, effort }
     }
 
-    fn try_sources(&self, job: Job<'_>, partial: Partial, progress: &Progress, retries: &mut u32) -> Result<Memo> {
+    fn try_sources(&self, job: Job<'_>, partial: Partial, progress: &Progress, effort: &mut Effort) -> Result<Memo> {
         let mut attempts = Vec::new();
         let mut slot = Some(partial);
         for source in job.sources {
@@ -97,17 +116,21 @@ impl Fetcher {
                 Source::Path(path) => format!("`{}`", path.display()),
             };
             let received = match source {
-                Source::Path(path) => local::read(path, &mut partial),
+                Source::Path(path) => local::read(path, &mut partial).inspect(|received| effort.bytes += received.size),
                 Source::Url { url, token } => {
-                    let (returned, count, received) = self.transfer(job, url, token.as_ref(), partial, progress)?;
-                    partial = returned;
-                    *retries += count;
-                    received
+                    let ended = self.transfer(job, url, token.as_ref(), partial, progress)?;
+                    partial = ended.partial;
+                    *effort += ended.effort;
+                    ended.received
                 }
             };
             let error = match received {
                 Ok(received) if received.digest == *partial.digest() => return partial.commit(received),
-                Ok(received) => partial.mismatch(received, job.file.as_str(), &label),
+                Ok(received) => {
+                    // The next source must not go on from these.
+                    partial.restart()?;
+                    partial.mismatch(received, job.file.as_str(), &label)
+                }
                 Err(error) => error,
             };
             progress.step(Step::SourceFailed { model: job.model, file: job.file.as_str(), error: &error });
@@ -130,8 +153,8 @@ impl Fetcher {
         draft: Partial,
         progress: &Progress,
     ) -> Result<(Partial, Received)> {
-        let (draft, _, received) = self.transfer(job, url, None, draft, progress)?;
-        received.map(|received| (draft, received))
+        let ended = self.transfer(job, url, None, draft, progress)?;
+        ended.received.map(|received| (ended.partial, received))
     }
 
     fn transfer(
@@ -141,7 +164,7 @@ impl Fetcher {
         token: Option<&Token>,
         partial: Partial,
         progress: &Progress,
-    ) -> Result<(Partial, u32, Result<Received>)> {
+    ) -> Result<http::Ended> {
         let line = self.line.get_or_try_init(http::Line::open)?;
         let transfer = http::Transfer { url: url.to_owned(), token: token.cloned(), patience: job.patience };
         Ok(line.run(transfer, partial, job.file.to_string(), job.model, progress))

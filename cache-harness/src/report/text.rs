@@ -182,10 +182,14 @@ fn slowest(report: &Report, text: &mut String) -> fmt::Result {
         let begin = format!("{label:LABEL$}{:>8}  {outcome:8}  ", show_seconds(request.seconds));
         let room = WIDTH.saturating_sub(begin.chars().count());
         let what = match &request.test {
-            Some(name) => format!("{} in {name}", cut(&request.model, NAME.min(room / 2))),
-            None => request.model.clone(),
+            Some(name) => {
+                let model = format!("{} in ", cut(&request.model, NAME.min(room / 2)));
+                let left = room.saturating_sub(model.chars().count());
+                model + &cut_begin(name, left)
+            }
+            None => cut(&request.model, room),
         };
-        writeln!(text, "{begin}{}", cut(&what, room))?;
+        writeln!(text, "{begin}{what}")?;
     }
     Ok(())
 }
@@ -227,6 +231,16 @@ fn cut(text: &str, width: usize) -> String {
         return text;
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The last `width` characters: of a test's path, its end tells it from its neighbours.
+fn cut_begin(text: &str, width: usize) -> String {
+    let text = plain(text);
+    let long = text.chars().count();
+    if long <= width {
+        return text;
+    }
+    ['…'].into_iter().chain(text.chars().skip(long - width.saturating_sub(1))).collect()
 }
 
 /// Words in lines of at most 80 characters; the first begins with `label`, the others are indented as far.

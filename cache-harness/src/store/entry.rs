@@ -169,6 +169,12 @@ impl Turn<'_> {
         &self.id
     }
 
+    /// Signs as the one whose turn it is, for those who wait; the note of the turn before is then gone.
+    pub(crate) fn sign(&self) {
+        // Only messages need it.
+        let _ = self.lock.sign();
+    }
+
     /// Tells those who wait for this turn that the sources failed: they need not ask them again.
     pub(crate) fn leave_failure(&self, error: &Error) {
         // Whoever cannot read it asks again.
@@ -178,7 +184,7 @@ impl Turn<'_> {
     /// What the sources failed with, if they failed the turn before this one, after `since`.
     pub(crate) fn failure_since(&self, since: SystemTime) -> Option<&str> {
         let (at, message) = self.note.strip_prefix(FAILED)?.trim_start().split_once('\n')?;
-        (at.parse::<u128>().ok()? >= time::unix_micros(since)).then_some(message)
+        (at.parse::<u64>().ok()? >= time::unix_micros(since)).then_some(message)
     }
 
     /// Records the entry as it is now, with what an eviction has written into its record since this turn began.
@@ -216,8 +222,6 @@ impl Store {
         self.make_usable()?;
         let lock = ExclusiveLock::acquire(&self.turn_file(id), waiting)?;
         let note = lock.note();
-        // Only those who wait read it.
-        let _ = lock.sign();
         Ok(Turn { store: self, id: *id, written: Cell::new(fs::Found::Nothing), note, lock })
     }
 

@@ -6,7 +6,7 @@
 //!   v1/entries/<entry>.json    one pinned model: its files, their memos, what was placed where and how
 //!   v1/entries/<entry>.lock    exclusive lock = one process fills, restores or records this entry
 //!   v1/leases/<entry>          empty; shared lock = in use, mtime = last use
-//!   v1/partial/abcd….part      exclusive lock = this blob is being filled
+//!   v1/partial/abcd….{part,json}  exclusive lock = this blob is being filled; the json says from where
 //!   v1/gc.lock                 shared while an entry is recorded, exclusive while an eviction chooses and removes
 //!   v1/over-budget             models in use exceed the budget: the next release or command trims
 //!   v1/trash/  v1/quarantine/
@@ -20,7 +20,8 @@
 //! 4. *Reserve*: under the exclusive `gc.lock`, room is made and the entry is recorded, still without memos.
 //!    So every blob that is about to appear has an entry naming it, and every byte to come is counted.
 //! 5. *Fill*: each missing blob is written to its partial under the partial's lock, hashed on the way, synced,
-//!    made read-only and renamed to its digest. A kill leaves a partial or a whole blob, never half a blob.
+//!    made read-only and renamed to its digest. A kill leaves a partial, from which
+//!    the next one goes on, or a whole blob, never half a blob.
 //! 6. *Restore*: what will be placed, and the folders for it, are recorded, then made, then the fingerprints are
 //!    recorded. A kill leaves links that a record names, and temporary files that begin with the entry's tag, so
 //!    eviction finds them. A folder goes with the last entry that has something in it.
@@ -37,6 +38,7 @@ mod claim;
 mod entry;
 mod evict;
 mod lease;
+mod origin;
 mod partial;
 mod path_text;
 mod reserve;
@@ -52,6 +54,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
 pub(crate) use evict::{Evicted, TakenBack};
 pub(crate) use lease::{EntryFiles, Lease};
+pub(crate) use origin::Origin;
 pub(crate) use partial::{Partial, Received, Slot};
 pub(crate) use reserve::Budget;
 pub(crate) use survey::{Resident, Survey};

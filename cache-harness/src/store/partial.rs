@@ -4,7 +4,7 @@ use std::io::{self, Seek as _, Write as _};
 use std::path::PathBuf;
 
 use super::tail::Tail;
-use super::{Memo, Store};
+use super::{Memo, Origin, Store};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::lock::{ExclusiveLock, Waiting};
@@ -19,7 +19,8 @@ pub(crate) enum Slot {
     Vacant(Partial),
 }
 
-/// A blob that this process alone is filling. Dropped before [`commit`](Self::commit), it is removed.
+/// A blob that this process alone is filling. What is written stays for the next one who fills it, unless it is
+/// known to be wrong.
 #[derive(Debug)]
 #[must_use = "a partial becomes a blob by `commit`"]
 pub(crate) struct Partial {
@@ -30,6 +31,16 @@ pub(crate) struct Partial {
     target: PathBuf,
     written: u64,
     tail: Option<Tail>,
+    keep: Keep,
+}
+
+/// Whether another process may go on from what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Yes,
+    /// Nobody knows yet which bytes are wanted.
+    #[cfg(feature = "cli")]
+    No,
 }
 
 /// What arrived: to be compared with the pin.
@@ -57,7 +68,9 @@ impl Store {
             return Ok(Slot::Present);
         }
         let limit = size.unwrap_or(limit);
-        Ok(Slot::Vacant(Partial { lock: Some(lock), digest: *digest, size, limit, target, written: 0, tail: None }))
+        let lock = Some(lock);
+        let (written, tail, keep) = (0, None, Keep::Yes);
+        Ok(Slot::Vacant(Partial { lock, digest: *digest, size, limit, target, written, tail, keep }))
     }
 
     /// A partial for what `url` will send, when nobody knows its digest yet: until [`Partial::publish`] it is named
@@ -67,7 +80,10 @@ impl Store {
         let digest = Sha256Digest::of(url.as_bytes());
         let lock = ExclusiveLock::acquire(&self.partial(&digest), waiting)?;
         let target = self.blob(&digest);
-        Ok(Partial { lock: Some(lock), digest, size: None, limit, target, written: 0, tail: None })
+        let (lock, size, written, tail, keep) = (Some(lock), None, 0, None, Keep::No);
+        let mut draft = Partial { lock, digest, size, limit, target, written, tail, keep };
+        draft.restart()?;
+        Ok(draft)
     }
 }
 
@@ -90,6 +106,41 @@ impl Partial {
     /// Bytes written since the last [`restart`](Self::restart).
     pub(crate) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Goes on behind what this process or, before it, another one has written. Returns how many bytes that is;
+    /// they are hashed while more come.
+    pub(crate) fn resume(&mut self) -> Result<u64> {
+        if self.tail.is_none() {
+            self.resume_file().map_err(self.failed("go on with"))?;
+        }
+        Ok(self.written)
+    }
+
+    fn resume_file(&mut self) -> io::Result<()> {
+        let mut file = self.file()?;
+        fs::refuse_other_names(&file)?;
+        let there = file.seek(io::SeekFrom::End(0))?;
+        if there > self.limit {
+            return self.restart_file();
+        }
+        let mut tail = Tail::follow(file)?;
+        tail.written(there);
+        (self.written, self.tail) = (there, Some(tail));
+        Ok(())
+    }
+
+    /// Where the bytes that are there came from, if that was recorded.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        Origin::read(self.lock.as_ref()?.path())
+    }
+
+    /// Records where the bytes come from, for whoever goes on with them.
+    pub(crate) fn set_origin(&self, origin: &Origin) -> Result<()> {
+        match (&self.lock, self.keep) {
+            (Some(lock), Keep::Yes) => origin.write(lock.path()),
+            _ => Ok(()),
+        }
     }
 
     /// Drops what was written and starts from the first byte.
@@ -122,6 +173,14 @@ impl Partial {
         Ok(())
     }
 
+    /// Shows those who wait for this partial that somebody is at it, though no byte comes.
+    pub(crate) fn stamp(&self) {
+        if let Some(lock) = &self.lock {
+            // Who does not see it gives up a little early.
+            let _ = fs::touch(lock.file(), time::now());
+        }
+    }
+
     /// The digest and size of what was written.
     pub(crate) fn finish(&mut self) -> Result<Received> {
         let finished = self.tail.take().ok_or_else(committed).and_then(|tail| tail.finish(self.written));
@@ -148,9 +207,10 @@ impl Partial {
     ///
     /// # Errors
     ///
-    /// [`Error::DigestMismatch`] if it is not; the partial is then removed.
+    /// [`Error::DigestMismatch`] if it is not; what was written is then dropped.
     pub(crate) fn commit(mut self, received: Received) -> Result<Memo> {
         if received.digest != self.digest {
+            self.restart()?;
             return Err(self.mismatch(received, &self.digest.to_string(), "its source"));
         }
         let source = self.path()?;
@@ -167,6 +227,8 @@ impl Partial {
         sync().map_err(Error::io("sync", &source))?;
         fs::rename(&source, &self.target)?;
         fs::sync_folder(&self.target)?;
+        // What is left says where a blob came from; the next sweep takes it.
+        let _ = Origin::remove(&source);
         // From here on the lock's file is the blob: dropping must not remove it.
         self.lock = None;
         let fingerprint = fs::fingerprint(&handle).map_err(Error::io("look at", &self.target))?;
@@ -206,9 +268,11 @@ impl Drop for Partial {
         if let Some(tail) = self.tail.take() {
             tail.abandon();
         }
-        if let Some(lock) = self.lock.take() {
-            // What is left of it is emptied by the next one who fills it.
-            let _ = lock.remove();
+        let Some(lock) = self.lock.take() else { return };
+        let is_empty = !lock.file().metadata().is_ok_and(|metadata| metadata.len() > 0);
+        if is_empty || self.keep != Keep::Yes {
+            // What is left of it is found by the next one who fills it.
+            let _ = (Origin::remove(lock.path()), lock.remove());
         }
     }
 }

@@ -127,11 +127,12 @@ impl Survey {
 impl Choosing<'_> {
     /// Removes what is nobody's; under pressure also what might still have been of use to somebody.
     fn clear(&mut self, copies: u64, budget: &Budget) -> Result<Room> {
-        self.sweep_orphans()?;
         let room = self.survey.room(self.store, copies, budget);
         if self.survey.used() + room.coming <= room.policy.max_size {
             return Ok(room);
         }
+        // Say, what pinning fetched and nobody has asked for yet.
+        self.sweep_orphans()?;
         self.sweep_quarantine()?;
         self.sweep_partials()?;
         // What a partial held is to come again.

@@ -122,7 +122,10 @@ impl Store {
             let bytes = bytes_of(&path);
             match digest_of(&path).filter(|_| path.starts_with(&blobs)) {
                 Some(digest) => drop(survey.blobs.insert(digest, bytes)),
-                None if path.parent() == Some(&partials) => survey.partials.push((path, bytes)),
+                None if path.parent() == Some(&partials) && path.extension().is_some_and(|kind| kind == "part") => {
+                    survey.partials.push((path, bytes));
+                }
+                None if path.parent() == Some(&partials) => survey.overhead += bytes,
                 None if path.parent() == Some(&quarantine) || path.parent() == Some(&trash) => {
                     survey.quarantine.push((path, bytes));
                 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::evict::Choosing;
 use super::retention::Use;
-use super::{Content, Entry, EntryId, Placed, Store};
+use super::{Content, Entry, EntryId, Origin, Placed, Store};
 use crate::error::Result;
 use crate::fs::{self, LinkMode};
 use crate::lock::ExclusiveLock;
@@ -128,15 +128,22 @@ impl Choosing<'_> {
         Ok(())
     }
 
+    /// Partials that nobody fills, and that no entry in use is about to go on with.
     pub(super) fn sweep_partials(&mut self) -> Result<()> {
+        let used = self.survey.residents.iter().filter(|resident| resident.use_ == Use::Leased);
+        let wanted: HashSet<_> =
+            used.flat_map(|resident| &resident.names).map(|name| self.store.partial(name)).collect();
         let mut kept = Vec::new();
         for (path, bytes) in std::mem::take(&mut self.survey.partials) {
             if let fs::Found::Symlink(_) | fs::Found::Other = fs::look(&path)? {
                 fs::remove(&path)?; // Nobody fills that.
                 continue;
             }
-            match ExclusiveLock::try_acquire(&path)? {
-                Some(lock) => lock.remove()?,
+            match ExclusiveLock::try_acquire(&path)?.filter(|_| !wanted.contains(&path)) {
+                Some(lock) => {
+                    Origin::remove(&path)?;
+                    lock.remove()?;
+                }
                 None => kept.push((path, bytes)),
             }
         }

@@ -15,6 +15,7 @@ mod kill;
 mod offline;
 mod one_download;
 mod placing;
+mod resume;
 mod suite;
 mod tampering;
 mod traced;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::process::Stdio;
+use std::time::Duration;
 
 use cache_harness::Sha256Digest;
 use cache_harness::testkit::{Body, Fault, Line, Server};
@@ -162,7 +163,7 @@ fn on_a_dead_line_everybody_ends_in_an_error_and_nothing_stays_locked() {
     let mut project = project("", &[&model], &server);
     project.set("CACHE_HARNESS_PATIENCE", "1s");
     let address = model.address("model.safetensors");
-    server.fault(&address, Fault::Stall { after: 50_000, times: Fault::ALWAYS });
+    server.fault(&address, Fault::Stall { after: 1_000, times: Fault::ALWAYS });
     for ended in at_once(&project, 8, &["dead"]) {
         assert_eq!(ended.code, Some(1), "{ended:?}");
         let told = ended.stderr.contains("no byte arrived for 1 s") || ended.stderr.contains("nothing moved for 1 s");
@@ -177,4 +178,36 @@ fn on_a_dead_line_everybody_ends_in_an_error_and_nothing_stays_locked() {
     project.run(&["restore", "dead"]).succeeded();
     assert_each_file_was_asked_for_once(&server, 1);
     assert_in_place(&project, &model);
+}
+
+#[test]
+fn who_waits_for_a_process_that_a_server_told_to_wait_does_not_give_up() {
+    let server = Server::start().unwrap();
+    let model = Pinned::weights("patient", 8, 200_000);
+    let mut project = project("", &[&model], &server);
+    project.set("CACHE_HARNESS_PATIENCE", "1s");
+    let busy = Fault::Status { code: 429, retry_after: Some(3), times: 1 };
+    server.fault(&model.address("model.safetensors"), busy);
+    for ended in at_once(&project, 8, &["patient"]) {
+        ended.succeeded();
+    }
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn those_who_wait_for_a_fetch_that_fails_do_not_ask_the_sources_again() {
+    let server = Server::start().unwrap();
+    let model = Pinned::weights("broken", 9, 200_000);
+    let project = project("", &[&model], &server);
+    // The first answer takes long enough for all to be waiting.
+    server.limit(Line { latency: Duration::from_secs(2), ..Line::default() });
+    server.fault(
+        &model.address("model.safetensors"),
+        Fault::Status { code: 404, retry_after: None, times: Fault::ALWAYS },
+    );
+    for ended in at_once(&project, 16, &["broken"]) {
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stderr.contains("answered 404"), "{ended:?}");
+    }
+    assert_eq!(server.requests().len(), 1);
 }

@@ -1,0 +1,44 @@
+//! Where a partial's bytes came from, and what tells that the same bytes are still offered there.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::fs;
+
+/// The record beside a partial: `<digest>.json`. It carries no query of an address and no token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    version: u32,
+    /// The address, without user, password and query.
+    pub(crate) url: String,
+    /// What `If-Range` may say (RFC 9110, section 13.1.5): a strong `ETag`, else `Last-Modified`.
+    pub(crate) validator: Option<String>,
+}
+
+impl Origin {
+    pub(crate) fn new(url: String, validator: Option<String>) -> Self {
+        Self { version: 1, url, validator }
+    }
+
+    /// The record of a partial; one that cannot be read counts as none, for the digest decides in the end.
+    pub(super) fn read(partial: &Path) -> Option<Self> {
+        let text = fs::read_text(&path(partial)).ok()??;
+        serde_json::from_str(&text).ok().filter(|origin: &Self| origin.version == 1)
+    }
+
+    pub(super) fn write(&self, partial: &Path) -> Result<()> {
+        let path = path(partial);
+        let text = serde_json::to_vec(self).map_err(|error| Error::io("write", &path)(error.into()))?;
+        fs::write_durable(&path, &text)
+    }
+
+    pub(super) fn remove(partial: &Path) -> Result<()> {
+        fs::remove_file(&path(partial))
+    }
+}
+
+fn path(partial: &Path) -> PathBuf {
+    partial.with_extension("json")
+}
