@@ -101,6 +101,7 @@ impl ExclusiveLock {
     /// Writes into the lock file what those who wait for it may read.
     pub(crate) fn write_note(&self, note: &str) -> io::Result<()> {
         let mut file = &self.file;
+        fs::refuse_other_names(file)?;
         file.set_len(0)?;
         file.rewind()?;
         file.write_all(note.as_bytes())

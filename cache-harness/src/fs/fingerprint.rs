@@ -84,3 +84,11 @@ pub(crate) fn fingerprint(file: &File) -> io::Result<Fingerprint> {
 pub(crate) fn has_a_name(file: &File) -> io::Result<bool> {
     file.metadata().map(|metadata| metadata.nlink() > 0)
 }
+
+/// Refuses to write to an open file that has another name: whoever gave it that, say in an archive, means the other.
+pub(crate) fn refuse_other_names(file: &File) -> io::Result<()> {
+    match file.metadata()?.nlink() {
+        0 | 1 => Ok(()),
+        _ => Err(io::Error::other("it has another name, whose file would be written as well: remove it")),
+    }
+}

@@ -17,7 +17,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use rustix::fs::OFlags;
 
-pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, has_a_name, look, look_through};
+pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, has_a_name, look, look_through, refuse_other_names};
 pub use place::LinkMode;
 pub(crate) use place::{Placing, Source, place, place_symlink, place_text};
 

@@ -119,6 +119,7 @@ impl Partial {
 
     fn resume_file(&mut self) -> io::Result<()> {
         let mut file = self.file()?;
+        fs::refuse_other_names(&file)?;
         let there = file.seek(io::SeekFrom::End(0))?;
         if there > self.limit {
             return self.restart_file();
@@ -152,6 +153,7 @@ impl Partial {
             tail.abandon();
         }
         let mut file = self.file()?;
+        fs::refuse_other_names(&file)?;
         file.set_len(0)?;
         file.rewind()?;
         self.written = 0;

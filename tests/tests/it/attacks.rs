@@ -228,3 +228,24 @@ fn a_home_whose_name_is_no_text_is_a_home() {
         assert_eq!(home.join(".cache/whisper/model.bin").exists(), command[0] != "clean");
     }
 }
+
+#[test]
+fn nothing_is_written_through_another_name_of_the_stores_files() {
+    let project = project("directory");
+    project.run(&["restore", "a"]).succeeded();
+    let leases = fs::read_dir(project.cache().join("v1/leases")).unwrap();
+    let id = leases.map(|lease| lease.unwrap().file_name().into_string().unwrap()).next().unwrap();
+    project.run(&["evict", "a", "--yes"]).succeeded();
+    let (victim, store) = (project.root().join("victim"), project.cache().join("v1"));
+    fs::write(&victim, "precious").unwrap();
+    let partial = format!("partial/{}.part", Sha256Digest::of(b"weights"));
+    for place in [&format!("entries/{id}.lock"), &partial, "gc.lock", &format!("leases/{id}")] {
+        let _ = fs::remove_file(store.join(place));
+        fs::hard_link(&victim, store.join(place)).unwrap();
+        project.run(&["restore", "a"]);
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious", "{place}");
+        let _ = fs::remove_file(store.join(place));
+        project.run(&["clean", "--models", "--yes"]).succeeded();
+    }
+    project.run(&["restore", "a"]).succeeded();
+}
