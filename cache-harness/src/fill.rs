@@ -1,6 +1,6 @@
 //! The way of a request that is no plain hit: wait for the turn, look again, verify, make room, fetch, restore.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -165,10 +165,8 @@ fn check<'a>(
     let on_damage = if offline { OnDamage::Leave } else { OnDamage::Quarantine };
     let mut proofs = Proofs::new(&inner.store, memo_age, on_damage);
     let mut lacking: Vec<Lacking<'_>> = Vec::new();
-    for (index, file) in prepared.pins.files.iter().enumerate() {
-        if prepared.pins.files[..index].iter().any(|earlier| earlier.sha256 == file.sha256) {
-            continue;
-        }
+    let mut seen = HashSet::new();
+    for file in prepared.pins.files.iter().filter(|file| seen.insert(file.sha256)) {
         let damage = match proofs.check(&file.sha256, entry.memos.get(&file.sha256))? {
             Checked::Proven(memo) => {
                 remember(entry, &file.sha256, memo);

@@ -268,7 +268,8 @@ impl Exchange {
             return Err(Error::Status { url: url.to_owned(), status: status.as_u16(), retry_after });
         }
         if let Some(encoding) = header(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
-            return Err(broken(url, format!("the answer is encoded as `{encoding}`, though identity was asked for")));
+            let reason = format!("the answer is encoded as `{encoding}`, though identity was asked for");
+            return Err(Error::Refused { url: url.to_owned(), reason });
         }
         let announced = if goes_on {
             let range = header(CONTENT_RANGE).and_then(head::content_range);
