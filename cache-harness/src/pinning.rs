@@ -82,7 +82,8 @@ impl Download<'_> {
         self.with_store(|store| {
             let moved = || size(&store.partial(&Sha256Digest::of(self.url.as_bytes())));
             let draft = store.draft(self.url, self.limit(), &self.waiting(&moved))?;
-            let (draft, received) = self.pinning.fetcher.take(self.job(&[]), self.url, draft, self.progress())?;
+            let source = [fetch::Source::url(self.url)];
+            let (draft, received) = self.pinning.fetcher.bring(self.job(&source), draft, self.progress()).partial?;
             draft.publish(received, store, &Waiting::BRIEF)?;
             Ok((received.digest, received.size))
         })
@@ -91,7 +92,7 @@ impl Download<'_> {
     /// Makes sure that the bytes of `sha256` can be had; their size.
     fn known(&self, sha256: Sha256Digest, urls: &[String]) -> Result<u64> {
         self.with_store(|store| {
-            let sources: Vec<_> = urls.iter().map(|url| fetch::Source::Url { url: url.clone(), token: None }).collect();
+            let sources: Vec<_> = urls.iter().map(|url| fetch::Source::url(url)).collect();
             let moved = || size(&store.partial(&sha256));
             loop {
                 match store.slot(&sha256, None, self.limit(), &self.waiting(&moved))? {
