@@ -1,9 +1,13 @@
 //! What can go wrong, and what helps.
 
+mod credential;
+
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use self::credential::Credential;
 
 use crate::digest::Sha256Digest;
 use crate::units::ByteSize;
@@ -117,6 +121,22 @@ pub enum Error {
         status: u16,
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
+    },
+    /// The Hub answered that this file is not there, or not for whoever asked.
+    #[error("{url} answered {status}")]
+    Hub {
+        /// The address asked.
+        url: String,
+        /// The HTTP status code: 401, 403, 404 or 410.
+        status: u16,
+        /// Whether a token was sent.
+        token: Credential,
+    },
+    /// A mirror does not have the file.
+    #[error("the mirror does not have {url}")]
+    NotMirrored {
+        /// The address asked.
+        url: String,
     },
     /// The exchange with the server broke off.
     #[error("{url}: {message}")]
@@ -293,12 +313,11 @@ impl Error {
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
                 "if the file was meant to change, run `cache-harness lock` and review the new pin".into()
             }
+            Self::Hub { status, token, .. } => token.hint(*status).into(),
             Self::Status { status: 401 | 403, .. } => {
-                "the file may be gated or private: set HF_TOKEN to a token that may read it".into()
+                "no token is sent to this host: use an address that needs none".into()
             }
-            Self::Status { status: 404 | 410, .. } => {
-                "the file or its commit may be gone upstream, or private: check the pin, or set HF_TOKEN".into()
-            }
+            Self::Status { status: 404 | 410, .. } => "the file may be gone upstream: check the address".into(),
             Self::SourcesFailed { attempts, .. } => return attempts.iter().rev().find_map(Self::hint),
             Self::Offline { model, .. } => format!("run `cache-harness warm {model}` where there is a network"),
             Self::OverBudget { bytes, .. } => {
@@ -322,6 +341,7 @@ impl Error {
             Self::SourcesJustFailed { .. }
             | Self::Setting { .. }
             | Self::Status { .. }
+            | Self::NotMirrored { .. }
             | Self::Transport { .. }
             | Self::Refused { .. }
             | Self::Io { .. } => {

@@ -17,7 +17,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use tokio::runtime::{Builder, Handle};
 
 use super::{Effort, head, retry};
-use crate::address::{self, is_allowed};
+use crate::address::{self, PlainHttp, is_allowed};
 use crate::config::Token;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step};
@@ -34,12 +34,12 @@ pub(super) struct Line {
     clients: Clients,
 }
 
-/// Plain HTTP is for this machine, so it must not take the way over a proxy: that would hand the token to another
-/// machine in the clear.
+/// What goes to this machine in the clear must not take the way over a proxy: that would hand the token to another
+/// machine.
 #[derive(Debug, Clone)]
 struct Clients {
-    https: Client,
-    http: Client,
+    proxied: Client,
+    direct: Client,
 }
 
 /// What to ask for.
@@ -47,6 +47,7 @@ struct Clients {
 pub(super) struct Transfer {
     pub(super) url: String,
     pub(super) token: Option<Token>,
+    pub(super) plain_http: PlainHttp,
     pub(super) patience: Duration,
 }
 
@@ -114,13 +115,13 @@ impl Clients {
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(CONNECT_TIMEOUT)
         };
-        let https = builder().build().map_err(|error| chain(&error))?;
-        let http = builder().no_proxy().build().map_err(|error| chain(&error))?;
-        Ok(Self { https, http })
+        let proxied = builder().build().map_err(|error| chain(&error))?;
+        let direct = builder().no_proxy().build().map_err(|error| chain(&error))?;
+        Ok(Self { proxied, direct })
     }
 
     fn of(&self, url: &Url) -> &Client {
-        if url.scheme() == "https" { &self.https } else { &self.http }
+        if url.scheme() == "http" && address::is_loopback(url) { &self.direct } else { &self.proxied }
     }
 }
 
@@ -218,12 +219,10 @@ impl Exchange {
         let refused = |url: &str, reason: String| Error::Refused { url: public(url), reason };
         let parse = |url: &str| Url::parse(url).map_err(|error| refused(url, error.to_string()));
         let first = parse(&self.transfer.url)?;
+        let plain_http = self.transfer.plain_http;
+        is_allowed(first.as_str(), plain_http).map_err(|reason| refused(first.as_str(), reason))?;
         let mut url = first.clone();
         for _ in 0..=REDIRECTS {
-            is_allowed(url.as_str()).map_err(|reason| refused(url.as_str(), reason))?;
-            if first.scheme() == "https" && url.scheme() != "https" {
-                return Err(refused(url.as_str(), "a redirect may not leave https".to_owned()));
-            }
             // No compression: it would hide lengths and ranges.
             let mut request = self.clients.of(&url).get(url.clone()).header(ACCEPT_ENCODING, "identity");
             if let Some(token) = self.transfer.token.as_ref().filter(|_| url.origin() == first.origin()) {
@@ -245,7 +244,9 @@ impl Exchange {
             let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
             match location {
                 Some(location) if response.status().is_redirection() => {
-                    url = url.join(location).map_err(|error| refused(location, error.to_string()))?;
+                    let next = url.join(location).map_err(|error| refused(location, error.to_string()))?;
+                    address::may_lead(&url, &next, plain_http).map_err(|reason| refused(next.as_str(), reason))?;
+                    url = next;
                 }
                 _ => return Ok(response),
             }
@@ -332,17 +333,4 @@ pub(super) fn public(url: &str) -> String {
         Ok(url) => address::public(url),
         Err(_) => "an address that cannot be read".to_owned(),
     }
-}
-
-/// A file's path as part of a URL.
-pub(super) fn encode_path(path: &str) -> String {
-    path.bytes().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(char::from(byte)),
-            _ => {
-                let _ = write!(text, "%{byte:02X}");
-            }
-        }
-        text
-    })
 }

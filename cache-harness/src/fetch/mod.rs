@@ -9,14 +9,15 @@ mod http;
 mod local;
 mod retry;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
+use crate::address::{self, PlainHttp};
 use crate::catalog::{self, Declared};
-use crate::config::{Config, Token};
-use crate::error::{Error, Result};
+use crate::config::{Config, Named, Token};
+use crate::error::{Credential, Error, Result};
 use crate::model::FilePath;
 use crate::pins::{PinnedFile, Pins};
 use crate::progress::{Progress, Step};
@@ -25,30 +26,96 @@ use crate::store::{Memo, Partial, Received};
 /// Where the bytes of one file can be had.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
-    Url { url: String, token: Option<Token> },
+    /// A mirror of all models; that it lacks a file is no failure.
+    Mirror {
+        url: String,
+    },
+    /// The Hub.
+    Hub {
+        url: String,
+        token: Option<Token>,
+    },
+    /// An address of the catalog.
+    Url {
+        url: String,
+        plain_http: PlainHttp,
+    },
     Path(PathBuf),
+}
+
+/// Where a source is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum At<'a> {
+    Line(Link<'a>),
+    Disk(&'a Path),
+}
+
+/// An address, and what a request to it may do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link<'a> {
+    pub(crate) url: &'a str,
+    /// For the origin of `url` alone.
+    pub(crate) token: Option<&'a Token>,
+    /// For `url` and every redirect.
+    pub(crate) plain_http: PlainHttp,
 }
 
 impl Source {
     /// Whether it can only be had over the network.
     pub(crate) fn is_remote(&self) -> bool {
-        matches!(self, Self::Url { .. })
+        !matches!(self, Self::Path(_))
+    }
+
+    pub(crate) fn at(&self) -> At<'_> {
+        let (url, token, plain_http) = match self {
+            // Whoever wrote the template chose its scheme, and no redirect leads to a weaker one.
+            Self::Mirror { url } => (url, None, PlainHttp::Anywhere),
+            Self::Hub { url, token } => (url, token.as_ref(), PlainHttp::Loopback),
+            Self::Url { url, plain_http } => (url, None, *plain_http),
+            Self::Path(path) => return At::Disk(path),
+        };
+        At::Line(Link { url, token, plain_http })
     }
 
     /// The sources of one file of a model, in the order they are tried.
     ///
     /// A Hub file is asked for by commit: a full pin needs neither an API call nor a HEAD request.
     pub(crate) fn of(declared: &Declared, pins: &Pins, file: &PinnedFile, config: &Config) -> Vec<Self> {
+        let path = file.path.as_str();
+        let mirrors = |hub| {
+            let named = Named { sha256: &file.sha256, path, hub };
+            let urls = config.mirrors.value.iter().filter_map(move |mirror| mirror.address(named));
+            urls.map(|url| Self::Mirror { url })
+        };
         match &declared.source {
             catalog::Source::Hub { repo, revision, .. } => {
                 let commit = pins.commit.as_deref().unwrap_or(revision);
-                let (endpoint, path) = (&config.endpoint.value, http::encode_path(file.path.as_str()));
+                let (endpoint, path) = (&config.endpoint.value, address::encode_path(path));
                 let url = format!("{endpoint}/{repo}/resolve/{commit}/{path}");
-                vec![Self::Url { url, token: config.token.clone() }]
+                mirrors(Some((repo, commit))).chain([Self::Hub { url, token: config.token.clone() }]).collect()
             }
-            catalog::Source::Urls(urls) => urls.iter().map(|url| Self::Url { url: url.clone(), token: None }).collect(),
+            catalog::Source::Urls(urls) => {
+                let plain_http = declared.plain_http;
+                mirrors(None).chain(urls.iter().map(|url| Self::Url { url: url.clone(), plain_http })).collect()
+            }
+            // It is here: no mirror is nearer.
             catalog::Source::Path(path, _) if path.is_dir() => vec![Self::Path(file.path.below(path))],
             catalog::Source::Path(path, _) => vec![Self::Path(path.clone())],
+        }
+    }
+
+    /// What a failure of this source comes to, now that it is final.
+    fn told(&self, error: Error) -> Error {
+        match (self, error) {
+            (Self::Mirror { .. }, Error::Status { url, status: 404 | 410, .. }) => Error::NotMirrored { url },
+            // Not where the Hub redirects to: what a storage refuses has nothing to do with the token.
+            (Self::Hub { url: asked, token }, Error::Status { url, status: status @ (401 | 403 | 404 | 410), .. })
+                if address::same_origin(asked, &url) =>
+            {
+                let token = if token.is_some() { Credential::Shown } else { Credential::Missing };
+                Error::Hub { url, status, token }
+            }
+            (_, error) => error,
         }
     }
 }
@@ -111,17 +178,16 @@ impl Fetcher {
         let mut slot = Some(partial);
         for source in job.sources {
             let Some(mut partial) = slot.take() else { break };
-            let label = match source {
-                Source::Url { url, .. } => http::public(url),
-                Source::Path(path) => format!("`{}`", path.display()),
-            };
-            let received = match source {
-                Source::Path(path) => local::read(path, &mut partial).inspect(|received| effort.bytes += received.size),
-                Source::Url { url, token } => {
-                    let ended = self.transfer(job, url, token.as_ref(), partial, progress)?;
+            let (label, received) = match source.at() {
+                At::Disk(path) => {
+                    let received = local::read(path, &mut partial).inspect(|received| effort.bytes += received.size);
+                    (format!("`{}`", path.display()), received)
+                }
+                At::Line(link) => {
+                    let ended = self.transfer(job, link, partial, progress)?;
                     partial = ended.partial;
                     *effort += ended.effort;
-                    ended.received
+                    (http::public(link.url), ended.received)
                 }
             };
             let error = match received {
@@ -131,9 +197,11 @@ impl Fetcher {
                     partial.restart()?;
                     partial.mismatch(received, job.file.as_str(), &label)
                 }
-                Err(error) => error,
+                Err(error) => source.told(error),
             };
-            progress.step(Step::SourceFailed { model: job.model, file: job.file.as_str(), error: &error });
+            if !matches!(error, Error::NotMirrored { .. }) {
+                progress.step(Step::SourceFailed { model: job.model, file: job.file.as_str(), error: &error });
+            }
             // What fails on our own disk fails from every source.
             if matches!(error, Error::Io { .. } | Error::OverBudget { .. }) {
                 return Err(error);
@@ -153,20 +221,16 @@ impl Fetcher {
         draft: Partial,
         progress: &Progress,
     ) -> Result<(Partial, Received)> {
-        let ended = self.transfer(job, url, None, draft, progress)?;
+        // Nothing is known of these bytes yet, so nobody on the way may choose them.
+        let link = Link { url, token: None, plain_http: PlainHttp::Loopback };
+        let ended = self.transfer(job, link, draft, progress)?;
         ended.received.map(|received| (ended.partial, received))
     }
 
-    fn transfer(
-        &self,
-        job: Job<'_>,
-        url: &str,
-        token: Option<&Token>,
-        partial: Partial,
-        progress: &Progress,
-    ) -> Result<http::Ended> {
+    fn transfer(&self, job: Job<'_>, link: Link<'_>, partial: Partial, progress: &Progress) -> Result<http::Ended> {
         let line = self.line.get_or_try_init(http::Line::open)?;
-        let transfer = http::Transfer { url: url.to_owned(), token: token.cloned(), patience: job.patience };
+        let (url, token) = (link.url.to_owned(), link.token.cloned());
+        let transfer = http::Transfer { url, token, plain_http: link.plain_http, patience: job.patience };
         Ok(line.run(transfer, partial, job.file.to_string(), job.model, progress))
     }
 }
