@@ -146,6 +146,16 @@ pub enum Error {
         /// What broke.
         message: String,
     },
+    /// The server's certificate does not show that it is who it says.
+    #[error("{url} cannot be trusted: {message}")]
+    Untrusted {
+        /// The address asked.
+        url: String,
+        /// What is wrong with the certificate, or with the store of CAs.
+        message: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// The address is one that is never asked.
     #[error("{url} is refused: {reason}")]
     Refused {
@@ -309,7 +319,7 @@ impl Error {
                 format!("run `cache-harness lock {name}` and commit the lock file")
             }
             Self::Malformed { hint, .. } => return hint.clone(),
-            Self::NoHome { remedy, .. } => (*remedy).into(),
+            Self::NoHome { remedy, .. } | Self::Untrusted { remedy, .. } => (*remedy).into(),
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
                 "if the file was meant to change, run `cache-harness lock` and review the new pin".into()
             }

@@ -4,7 +4,6 @@
 //! Redirects are followed by hand, because what a request may carry is decided anew at each hop: the token
 //! goes to the host it is meant for and to no other (RELIABILITY, reqwest #2985).
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -13,41 +12,30 @@ use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
     RETRY_AFTER,
 };
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Response, StatusCode, Url};
 use tokio::runtime::{Builder, Handle};
 
-use super::{Effort, head, retry};
-use crate::address::{self, PlainHttp, is_allowed};
-use crate::config::Token;
+use super::clients::{Clients, failed};
+use super::{Address, Effort, head, retry};
+use crate::address::{self, is_allowed};
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step};
 use crate::store::{Origin, Partial, Received};
 use crate::time;
 
 const REDIRECTS: usize = 10;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The HTTP client and the thread that its connections live on.
 #[derive(Debug)]
 pub(super) struct Line {
     runtime: Handle,
-    clients: Clients,
-}
-
-/// What goes to this machine in the clear must not take the way over a proxy: that would hand the token to another
-/// machine.
-#[derive(Debug, Clone)]
-struct Clients {
-    proxied: Client,
-    direct: Client,
+    clients: Arc<Clients>,
 }
 
 /// What to ask for.
 #[derive(Debug, Clone)]
 pub(super) struct Transfer {
-    pub(super) url: String,
-    pub(super) token: Option<Token>,
-    pub(super) plain_http: PlainHttp,
+    pub(super) address: Address,
     pub(super) patience: Duration,
 }
 
@@ -60,8 +48,7 @@ impl Line {
         thread
             .spawn(move || runtime.block_on(std::future::pending::<()>()))
             .map_err(|error| failed(error.to_string()))?;
-        let clients = Clients::new().map_err(failed)?;
-        Ok(Self { runtime: handle, clients })
+        Ok(Self { runtime: handle, clients: Arc::default() })
     }
 
     /// Fills the partial from one URL, trying again as often as [`retry`] allows. The caller's thread waits;
@@ -75,7 +62,7 @@ impl Line {
         progress: &Progress,
     ) -> Ended {
         let (answer, received) = mpsc::channel();
-        let (clients, progress, model) = (self.clients.clone(), progress.clone(), model.to_owned());
+        let (clients, progress, model) = (Arc::clone(&self.clients), progress.clone(), model.to_owned());
         self.runtime.spawn(async move {
             let mut exchange =
                 Exchange { clients, transfer, file, model, partial, progress, effort: Effort::default() };
@@ -99,34 +86,8 @@ pub(super) struct Ended {
     pub(super) received: Result<Received>,
 }
 
-impl Clients {
-    fn new() -> Result<Self, String> {
-        use rustls_platform_verifier::BuilderVerifierExt as _;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(rustls::ConfigBuilder::with_platform_verifier)
-            .map_err(|error| error.to_string())?
-            .with_no_client_auth();
-        let builder = || {
-            Client::builder()
-                .tls_backend_preconfigured(tls.clone())
-                .user_agent(concat!("cache-harness/", env!("CARGO_PKG_VERSION")))
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(CONNECT_TIMEOUT)
-        };
-        let proxied = builder().build().map_err(|error| chain(&error))?;
-        let direct = builder().no_proxy().build().map_err(|error| chain(&error))?;
-        Ok(Self { proxied, direct })
-    }
-
-    fn of(&self, url: &Url) -> &Client {
-        if url.scheme() == "http" && address::is_loopback(url) { &self.direct } else { &self.proxied }
-    }
-}
-
 struct Exchange {
-    clients: Clients,
+    clients: Arc<Clients>,
     transfer: Transfer,
     file: String,
     model: String,
@@ -194,7 +155,7 @@ impl Exchange {
         loop {
             let chunk = tokio::time::timeout(self.transfer.patience, response.chunk()).await;
             let stalled = |_| broken(&url, format!("no byte arrived for {} s", self.transfer.patience.as_secs()));
-            let Some(chunk) = chunk.map_err(stalled)?.map_err(|error| broken(&url, chain(&error)))? else { break };
+            let Some(chunk) = chunk.map_err(stalled)?.map_err(|error| failed(&url, &error))? else { break };
             self.partial.write(&chunk)?;
             self.effort.bytes += chunk.len() as u64;
             let written = self.partial.written();
@@ -218,14 +179,14 @@ impl Exchange {
     async fn ask(&self, there: u64) -> Result<Response> {
         let refused = |url: &str, reason: String| Error::Refused { url: public(url), reason };
         let parse = |url: &str| Url::parse(url).map_err(|error| refused(url, error.to_string()));
-        let first = parse(&self.transfer.url)?;
-        let plain_http = self.transfer.plain_http;
+        let first = parse(&self.transfer.address.url)?;
+        let plain_http = self.transfer.address.plain_http;
         is_allowed(first.as_str(), plain_http).map_err(|reason| refused(first.as_str(), reason))?;
         let mut url = first.clone();
         for _ in 0..=REDIRECTS {
             // No compression: it would hide lengths and ranges.
-            let mut request = self.clients.of(&url).get(url.clone()).header(ACCEPT_ENCODING, "identity");
-            if let Some(token) = self.transfer.token.as_ref().filter(|_| url.origin() == first.origin()) {
+            let mut request = self.clients.of(&url)?.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+            if let Some(token) = self.transfer.address.token.as_ref().filter(|_| url.origin() == first.origin()) {
                 request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
             }
             if there > 0 {
@@ -240,7 +201,7 @@ impl Exchange {
             let waiting = tokio::time::timeout(self.transfer.patience, request.send()).await;
             let response = waiting
                 .map_err(|_| broken(&name, format!("no answer for {} s", self.transfer.patience.as_secs())))?
-                .map_err(|error| broken(&name, chain(&error)))?;
+                .map_err(|error| failed(&name, &error))?;
             let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
             match location {
                 Some(location) if response.status().is_redirection() => {
@@ -292,7 +253,7 @@ impl Exchange {
         if !goes_on {
             let strong = header(ETAG).filter(|etag| !etag.starts_with("W/"));
             let validator = strong.or_else(|| header(LAST_MODIFIED)).map(ToOwned::to_owned);
-            self.partial.set_origin(&Origin::new(public(&self.transfer.url), validator))?;
+            self.partial.set_origin(&Origin::new(public(&self.transfer.address.url), validator))?;
         }
         Ok(self.partial.size().or(announced))
     }
@@ -311,20 +272,6 @@ impl Exchange {
 
 fn broken(url: &str, message: String) -> Error {
     Error::Transport { url: url.to_owned(), message }
-}
-
-/// The error with its causes: reqwest's own text says only that sending failed.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        let _ = write!(text, "{error}");
-        cause = error.source();
-    }
-    if text.is_empty() { error.to_string() } else { text }
 }
 
 /// A URL as it may be shown: without user, password and query, which can carry a signature.

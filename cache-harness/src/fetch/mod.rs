@@ -4,12 +4,14 @@
 //! source sends is hashed on the way and published only if it is what was pinned, so no source has to be
 //! trusted. The HTTP client and its runtime are made at the first transfer: a hit never pays for them.
 
+mod clients;
 mod head;
 mod http;
 mod local;
 mod retry;
+mod trust;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
@@ -26,55 +28,66 @@ use crate::store::{Memo, Partial, Received};
 /// Where the bytes of one file can be had.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
-    /// A mirror of all models; that it lacks a file is no failure.
-    Mirror {
-        url: String,
-    },
-    /// The Hub.
-    Hub {
-        url: String,
-        token: Option<Token>,
-    },
-    /// An address of the catalog.
-    Url {
-        url: String,
-        plain_http: PlainHttp,
-    },
+    Url(Address),
     Path(PathBuf),
 }
 
-/// Where a source is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum At<'a> {
-    Line(Link<'a>),
-    Disk(&'a Path),
+/// An address to ask, and what a request to it may do.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    pub(crate) url: String,
+    pub(crate) keeper: Keeper,
+    /// Never beside [`PlainHttp::Anywhere`].
+    pub(crate) token: Option<Token>,
+    /// For `url` and each redirect.
+    pub(crate) plain_http: PlainHttp,
 }
 
-/// An address, and what a request to it may do.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Link<'a> {
-    pub(crate) url: &'a str,
-    /// For the origin of `url` alone.
-    pub(crate) token: Option<&'a Token>,
-    /// For `url` and every redirect.
-    pub(crate) plain_http: PlainHttp,
+/// Whom an address belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    /// The Hub.
+    Hub,
+    /// A mirror of all models: that it lacks a file is no failure.
+    Mirror,
+    /// Whoever the catalog names.
+    Other,
+}
+
+impl Address {
+    fn of_hub(url: String, token: Option<Token>) -> Self {
+        Self { url, keeper: Keeper::Hub, token, plain_http: PlainHttp::Loopback }
+    }
+
+    /// Whoever wrote the template chose its scheme, and no redirect leads to a weaker one.
+    fn of_mirror(url: String) -> Self {
+        Self { url, keeper: Keeper::Mirror, token: None, plain_http: PlainHttp::Anywhere }
+    }
+
+    fn of_other(url: &str, plain_http: PlainHttp) -> Self {
+        Self { url: url.to_owned(), keeper: Keeper::Other, token: None, plain_http }
+    }
+
+    /// What a failure comes to here, now that it is final.
+    fn told(&self, error: Error) -> Error {
+        match (self.keeper, error) {
+            (Keeper::Mirror, Error::Status { url, status: 404 | 410, .. }) => Error::NotMirrored { url },
+            // Not where the Hub redirects to: what a storage refuses has nothing to do with the token.
+            (Keeper::Hub, Error::Status { url, status: status @ (401 | 403 | 404 | 410), .. })
+                if address::same_origin(&self.url, &url) =>
+            {
+                let token = if self.token.is_some() { Credential::Shown } else { Credential::Missing };
+                Error::Hub { url, status, token }
+            }
+            (_, error) => error,
+        }
+    }
 }
 
 impl Source {
     /// Whether it can only be had over the network.
     pub(crate) fn is_remote(&self) -> bool {
-        !matches!(self, Self::Path(_))
-    }
-
-    pub(crate) fn at(&self) -> At<'_> {
-        let (url, token, plain_http) = match self {
-            // Whoever wrote the template chose its scheme, and no redirect leads to a weaker one.
-            Self::Mirror { url } => (url, None, PlainHttp::Anywhere),
-            Self::Hub { url, token } => (url, token.as_ref(), PlainHttp::Loopback),
-            Self::Url { url, plain_http } => (url, None, *plain_http),
-            Self::Path(path) => return At::Disk(path),
-        };
-        At::Line(Link { url, token, plain_http })
+        matches!(self, Self::Url(_))
     }
 
     /// The sources of one file of a model, in the order they are tried.
@@ -85,37 +98,22 @@ impl Source {
         let mirrors = |hub| {
             let named = Named { sha256: &file.sha256, path, hub };
             let urls = config.mirrors.value.iter().filter_map(move |mirror| mirror.address(named));
-            urls.map(|url| Self::Mirror { url })
+            urls.map(|url| Self::Url(Address::of_mirror(url)))
         };
         match &declared.source {
             catalog::Source::Hub { repo, revision, .. } => {
                 let commit = pins.commit.as_deref().unwrap_or(revision);
                 let (endpoint, path) = (&config.endpoint.value, address::encode_path(path));
                 let url = format!("{endpoint}/{repo}/resolve/{commit}/{path}");
-                mirrors(Some((repo, commit))).chain([Self::Hub { url, token: config.token.clone() }]).collect()
+                mirrors(Some((repo, commit))).chain([Self::Url(Address::of_hub(url, config.token.clone()))]).collect()
             }
             catalog::Source::Urls(urls) => {
-                let plain_http = declared.plain_http;
-                mirrors(None).chain(urls.iter().map(|url| Self::Url { url: url.clone(), plain_http })).collect()
+                let address = |url: &String| Self::Url(Address::of_other(url, declared.plain_http));
+                mirrors(None).chain(urls.iter().map(address)).collect()
             }
             // It is here: no mirror is nearer.
             catalog::Source::Path(path, _) if path.is_dir() => vec![Self::Path(file.path.below(path))],
             catalog::Source::Path(path, _) => vec![Self::Path(path.clone())],
-        }
-    }
-
-    /// What a failure of this source comes to, now that it is final.
-    fn told(&self, error: Error) -> Error {
-        match (self, error) {
-            (Self::Mirror { .. }, Error::Status { url, status: 404 | 410, .. }) => Error::NotMirrored { url },
-            // Not where the Hub redirects to: what a storage refuses has nothing to do with the token.
-            (Self::Hub { url: asked, token }, Error::Status { url, status: status @ (401 | 403 | 404 | 410), .. })
-                if address::same_origin(asked, &url) =>
-            {
-                let token = if token.is_some() { Credential::Shown } else { Credential::Missing };
-                Error::Hub { url, status, token }
-            }
-            (_, error) => error,
         }
     }
 }
@@ -178,16 +176,16 @@ impl Fetcher {
         let mut slot = Some(partial);
         for source in job.sources {
             let Some(mut partial) = slot.take() else { break };
-            let (label, received) = match source.at() {
-                At::Disk(path) => {
+            let (label, received) = match source {
+                Source::Path(path) => {
                     let received = local::read(path, &mut partial).inspect(|received| effort.bytes += received.size);
                     (format!("`{}`", path.display()), received)
                 }
-                At::Line(link) => {
-                    let ended = self.transfer(job, link, partial, progress)?;
+                Source::Url(address) => {
+                    let ended = self.transfer(job, address, partial, progress)?;
                     partial = ended.partial;
                     *effort += ended.effort;
-                    (http::public(link.url), ended.received)
+                    (http::public(&address.url), ended.received.map_err(|error| address.told(error)))
                 }
             };
             let error = match received {
@@ -197,7 +195,7 @@ impl Fetcher {
                     partial.restart()?;
                     partial.mismatch(received, job.file.as_str(), &label)
                 }
-                Err(error) => source.told(error),
+                Err(error) => error,
             };
             if !matches!(error, Error::NotMirrored { .. }) {
                 progress.step(Step::SourceFailed { model: job.model, file: job.file.as_str(), error: &error });
@@ -221,16 +219,15 @@ impl Fetcher {
         draft: Partial,
         progress: &Progress,
     ) -> Result<(Partial, Received)> {
-        // Nothing is known of these bytes yet, so nobody on the way may choose them.
-        let link = Link { url, token: None, plain_http: PlainHttp::Loopback };
-        let ended = self.transfer(job, link, draft, progress)?;
+        // Nothing is known of these bytes yet, so that nobody on the way may choose them.
+        let address = Address::of_other(url, PlainHttp::Loopback);
+        let ended = self.transfer(job, &address, draft, progress)?;
         ended.received.map(|received| (ended.partial, received))
     }
 
-    fn transfer(&self, job: Job<'_>, link: Link<'_>, partial: Partial, progress: &Progress) -> Result<http::Ended> {
+    fn transfer(&self, job: Job<'_>, address: &Address, partial: Partial, progress: &Progress) -> Result<http::Ended> {
         let line = self.line.get_or_try_init(http::Line::open)?;
-        let (url, token) = (link.url.to_owned(), link.token.cloned());
-        let transfer = http::Transfer { url, token, plain_http: link.plain_http, patience: job.patience };
+        let transfer = http::Transfer { address: address.clone(), patience: job.patience };
         Ok(line.run(transfer, partial, job.file.to_string(), job.model, progress))
     }
 }
