@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::client::Clients;
+use super::clients::Clients;
 use super::filling::Filling;
 use super::host::Connection;
 use super::message::public;
@@ -51,9 +51,8 @@ const IMPATIENCE: Duration = Duration::from_secs(5);
 
 /// One file on its way here.
 pub(super) struct Download {
-    clients: Clients,
+    clients: Arc<Clients>,
     filling: Shared,
-    patience: Duration,
     sources: Vec<Candidate>,
     streams: JoinSet<Ended>,
     running: Vec<(StreamId, usize, AbortHandle)>,
@@ -87,13 +86,7 @@ pub(super) struct Fetched {
 }
 
 impl Download {
-    pub(super) fn new(
-        clients: Clients,
-        filling: Filling,
-        addresses: &[Address],
-        patience: Duration,
-        most: usize,
-    ) -> Self {
+    pub(super) fn new(clients: Arc<Clients>, filling: Filling, addresses: &[Address], most: usize) -> Self {
         let now = Instant::now();
         let candidate = |address: &Address| Candidate {
             address: address.clone(),
@@ -108,7 +101,6 @@ impl Download {
         Self {
             clients,
             filling: Arc::new(Mutex::new(filling)),
-            patience,
             sources: addresses.iter().map(candidate).collect(),
             streams: JoinSet::new(),
             running: Vec::new(),
@@ -245,13 +237,12 @@ impl Download {
             range,
             is_whole: !candidate.serves_parts,
             connection,
-            patience: self.patience,
             longest_wait: if has_others { IMPATIENCE } else { LONGEST_WAIT },
         };
         let now = Instant::now();
         let flow = super::filling::Flow { source, since: now, last: now, bytes: 0 };
         self.filling().flows.insert(stream, flow);
-        let (clients, filling) = (self.clients.clone(), Arc::clone(&self.filling));
+        let (clients, filling) = (Arc::clone(&self.clients), Arc::clone(&self.filling));
         let handle = self.streams.spawn(part.bring(clients, filling));
         self.running.push((stream, source, handle));
         true
@@ -407,8 +398,13 @@ impl Download {
                 candidate.not_before = Instant::now() + pause;
             }
             None => {
-                progress.step(Step::SourceFailed { model, file, error: &error });
+                let error = candidate.address.told(error);
+                if !matches!(error, Error::NotMirrored { .. }) {
+                    progress.step(Step::SourceFailed { model, file, error: &error });
+                }
                 candidate.failure = Some(error);
+                // The others may now take its part.
+                self.only = self.only.filter(|only| *only != source);
             }
         }
         Ok(())

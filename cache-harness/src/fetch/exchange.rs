@@ -10,13 +10,13 @@ use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
     RETRY_AFTER,
 };
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode, Url};
 
-use super::client::Clients;
+use super::clients::Clients;
 use super::host::Connection;
-use super::message::{failed, public};
+use super::message::public;
 use super::{Address, head};
-use crate::address::is_allowed;
+use crate::address::{is_allowed, may_lead};
 use crate::error::{Error, Result};
 use crate::time;
 
@@ -32,8 +32,6 @@ pub(super) struct Request {
     pub(super) range: Option<Range<u64>>,
     /// What must not have changed for a part to be of use.
     pub(super) validator: Option<String>,
-    /// How long a byte may take.
-    pub(super) patience: Duration,
     /// How long the host may ask to wait.
     pub(super) longest_wait: Duration,
 }
@@ -71,27 +69,28 @@ impl Request {
     ) -> Result<Answer> {
         let refused = |url: &str, reason: String| Error::Refused { url: public(url), reason };
         let first = Url::parse(&self.address.url).map_err(|error| refused(&self.address.url, error.to_string()))?;
+        let plain_http = self.address.plain_http;
+        is_allowed(first.as_str(), plain_http).map_err(|reason| refused(first.as_str(), reason))?;
         let mut url = self.resolved.clone().unwrap_or_else(|| first.clone());
         for _ in 0..=REDIRECTS {
-            is_allowed(url.as_str()).map_err(|reason| refused(url.as_str(), reason))?;
-            if first.scheme() == "https" && url.scheme() != "https" {
-                return Err(refused(url.as_str(), "a redirect may not leave https".to_owned()));
-            }
             let host = clients.hosts.of(&url);
             let connection = match connection.take() {
                 Some(connection) => connection,
                 None => host.connection(&mut waiting).await,
             };
-            let asked = host.ask(self.longest_wait, &mut waiting, || self.build(clients, &url, &first).send()).await;
+            let client = clients.of(&url)?;
+            let asked = host.ask(self.longest_wait, &mut waiting, || self.build(client, &url, &first).send()).await;
             let name = public(url.as_str());
             let response = match asked {
-                Ok(answer) => answer.map_err(|error| failed(&name, &error, self.patience))?,
+                Ok(answer) => answer.map_err(|error| clients.failed(&name, &error))?,
                 Err(pause) => return Err(Error::Status { url: name, status: 429, retry_after: Some(pause) }),
             };
             let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
             match location {
                 Some(location) if response.status().is_redirection() => {
-                    url = url.join(location).map_err(|error| refused(location, error.to_string()))?;
+                    let next = url.join(location).map_err(|error| refused(location, error.to_string()))?;
+                    may_lead(&url, &next, plain_http).map_err(|reason| refused(next.as_str(), reason))?;
+                    url = next;
                 }
                 _ => return Ok(Answer { head: Head::of(&response), url, response, connection }),
             }
@@ -99,9 +98,9 @@ impl Request {
         Err(refused(url.as_str(), format!("more than {REDIRECTS} redirects")))
     }
 
-    fn build(&self, clients: &Clients, url: &Url, first: &Url) -> reqwest::RequestBuilder {
+    fn build(&self, client: &Client, url: &Url, first: &Url) -> reqwest::RequestBuilder {
         // No compression: it would hide lengths and ranges.
-        let mut request = clients.of(url).get(url.clone()).header(ACCEPT_ENCODING, "identity");
+        let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
         if let Some(token) = self.address.token.as_ref().filter(|_| url.origin() == first.origin()) {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
         }

@@ -9,78 +9,37 @@
 //! download   one file: which stream asks which source for what   plan  width  retry   (pure)
 //!   part       one stream: judges an answer, hands on its bytes    filling            plan + partial
 //!     exchange   one request along its redirects                   host               the budget of its host
-//!       client     the connections and their thread                head               fields of an answer (pure)
+//!       clients    the connections; line: their thread               head               fields of an answer (pure)
 //! ```
 
-mod client;
+mod clients;
 mod download;
 mod exchange;
 mod filling;
 mod head;
 mod host;
+mod line;
 mod local;
 mod message;
 mod part;
 mod plan;
 mod retry;
+mod source;
+mod trust;
 mod width;
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::catalog::{self, Declared};
-use crate::config::{Config, Token};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::FilePath;
-use crate::pins::{PinnedFile, Pins};
 use crate::progress::{Progress, Step};
 use crate::store::{Memo, Partial, Received};
 
-/// Where the bytes of one file can be had.
-#[derive(Debug, Clone)]
-pub(crate) enum Source {
-    Url(Address),
-    Path(PathBuf),
-}
-
-/// An address, and who asks there.
-#[derive(Debug, Clone)]
-pub(crate) struct Address {
-    pub(crate) url: String,
-    pub(crate) token: Option<Token>,
-}
-
-impl Source {
-    /// An address that is asked without a token.
-    pub(crate) fn url(url: &str) -> Self {
-        Self::Url(Address { url: url.to_owned(), token: None })
-    }
-
-    /// Whether it can only be had over the network.
-    pub(crate) fn is_remote(&self) -> bool {
-        matches!(self, Self::Url(_))
-    }
-
-    /// The sources of one file of a model, in the order they are tried.
-    ///
-    /// A Hub file is asked for by commit: a full pin needs neither an API call nor a HEAD request.
-    pub(crate) fn of(declared: &Declared, pins: &Pins, file: &PinnedFile, config: &Config) -> Vec<Self> {
-        match &declared.source {
-            catalog::Source::Hub { repo, revision, .. } => {
-                let commit = pins.commit.as_deref().unwrap_or(revision);
-                let (endpoint, path) = (&config.endpoint.value, encode_path(file.path.as_str()));
-                let url = format!("{endpoint}/{repo}/resolve/{commit}/{path}");
-                vec![Self::Url(Address { url, token: config.token.clone() })]
-            }
-            catalog::Source::Urls(urls) => urls.iter().map(|url| Self::url(url)).collect(),
-            catalog::Source::Path(path, _) if path.is_dir() => vec![Self::Path(file.path.below(path))],
-            catalog::Source::Path(path, _) => vec![Self::Path(path.clone())],
-        }
-    }
-}
+pub(crate) use source::{Address, Source};
 
 /// One file to be fetched.
 #[derive(Debug, Clone, Copy)]
@@ -122,7 +81,7 @@ impl std::ops::AddAssign for Effort {
 /// Fetches files; makes its HTTP client when it first needs one.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
-    line: OnceCell<client::Line>,
+    line: OnceCell<line::Line>,
     /// Where processes agree on what they ask of a host.
     hosts: PathBuf,
     /// The most connections to one host.
@@ -139,7 +98,7 @@ pub(crate) struct Brought {
 impl Fetcher {
     pub(crate) fn new(config: &Config) -> Self {
         let hosts = config.state_dir.join("hosts");
-        Self { line: OnceCell::new(), hosts, connections: CONNECTIONS }
+        Self { line: OnceCell::new(), hosts, connections: config.connections.value.get() }
     }
 
     /// Fills and publishes the partial from the job's sources.
@@ -210,26 +169,10 @@ impl Fetcher {
         let addresses: Vec<_> = sources.iter().filter_map(address).collect();
         let open = || {
             let hosts = host::Hosts::new(Some(self.hosts.clone()), self.connections);
-            client::Line::open(job.patience, hosts)
+            line::Line::open(job.patience, hosts)
         };
         let line = self.line.get_or_try_init(open)?;
         let filling = filling::Filling::new(partial, job.model, job.file.as_str(), progress, addresses.len())?;
-        line.run(|clients| download::Download::new(clients, filling, &addresses, job.patience, self.connections).run())
+        line.run(|clients| download::Download::new(clients, filling, &addresses, self.connections).run())
     }
-}
-
-/// The most connections to one host.
-const CONNECTIONS: usize = 8;
-
-/// A file's path as part of a URL.
-fn encode_path(path: &str) -> String {
-    path.bytes().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(char::from(byte)),
-            _ => {
-                let _ = write!(text, "%{byte:02X}");
-            }
-        }
-        text
-    })
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 
-use super::client::Clients;
+use super::clients::Clients;
 use super::exchange::{Answer, Request};
 use super::filling::{Filling, Next};
 use super::host::Connection;
-use super::message::{broken, failed, public};
+use super::message::{broken, public};
 use super::plan::StreamId;
 use super::{Address, head};
 use crate::error::{Error, Result};
@@ -26,7 +26,6 @@ pub(super) struct Part {
     /// Whether the source is known not to serve parts.
     pub(super) is_whole: bool,
     pub(super) connection: Option<Connection>,
-    pub(super) patience: Duration,
     pub(super) longest_wait: Duration,
 }
 
@@ -76,7 +75,7 @@ enum Place {
 
 impl Part {
     /// Brings it.
-    pub(super) async fn bring(mut self, clients: Clients, filling: Shared) -> Ended {
+    pub(super) async fn bring(mut self, clients: Arc<Clients>, filling: Shared) -> Ended {
         let (stream, source) = (self.stream, self.source);
         let outcome = self.run(&clients, &filling).await.unwrap_or_else(Outcome::Failed);
         Ended { stream, source, outcome }
@@ -100,7 +99,7 @@ impl Part {
                 Err(outcome) => return Ok(outcome),
             }
         };
-        self.receive(filling, answer, place).await
+        self.receive(clients, filling, answer, place).await
     }
 
     fn request(&self, filling: &Shared) -> Request {
@@ -120,7 +119,6 @@ impl Part {
             resolved: learnt.resolved,
             range,
             validator,
-            patience: self.patience,
             longest_wait: self.longest_wait,
         }
     }
@@ -193,12 +191,12 @@ impl Part {
         false
     }
 
-    async fn receive(&self, filling: &Shared, answer: Answer, place: Place) -> Result<Outcome> {
+    async fn receive(&self, clients: &Clients, filling: &Shared, answer: Answer, place: Place) -> Result<Outcome> {
         let Answer { url, mut response, connection, .. } = answer;
         let url = public(url.as_str());
         let (mut at, mut window) = (0, (Instant::now(), 0_u64));
         loop {
-            let chunk = response.chunk().await.map_err(|error| failed(&url, &error, self.patience))?;
+            let chunk = response.chunk().await.map_err(|error| clients.failed(&url, &error))?;
             let Some(chunk) = chunk else { break };
             let mut filling = lock(filling);
             let next = match place {
@@ -211,9 +209,9 @@ impl Part {
                 return Ok(Outcome::Brought);
             }
             window.1 += chunk.len() as u64;
-            if window.0.elapsed() >= self.patience {
-                if window.1 < self.patience.as_secs() * TRICKLE {
-                    let message = format!("only {} bytes arrived in {} s", window.1, self.patience.as_secs());
+            if window.0.elapsed() >= clients.patience {
+                if window.1 < clients.patience.as_secs() * TRICKLE {
+                    let message = format!("only {} bytes arrived in {} s", window.1, clients.patience.as_secs());
                     return Err(broken(&url, message));
                 }
                 window = (Instant::now(), 0);
