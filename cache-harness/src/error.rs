@@ -112,8 +112,18 @@ pub enum Error {
         /// The size announced or received in bytes.
         actual: u64,
     },
+    /// Other bytes than those of another source, which turned out to be the pinned ones.
+    #[error("`{file}` from {origin} has other bytes than are pinned, from byte {at} on")]
+    WrongBytes {
+        /// The file of the model.
+        file: String,
+        /// The URL the bytes came from.
+        origin: String,
+        /// The first byte that is known to be wrong.
+        at: u64,
+    },
     /// The server answered, but not with the file.
-    #[error("{url} answered {status}")]
+    #[error("{url} answered {status}{}", asks(*retry_after))]
     Status {
         /// The address asked.
         url: String,
@@ -278,6 +288,11 @@ fn bytes_of(bytes: u64) -> String {
     format!("{} ({bytes} bytes)", ByteSize(bytes))
 }
 
+fn asks(retry_after: Option<Duration>) -> String {
+    let asks = |pause: Duration| format!(" and asks to wait {} s", pause.as_secs_f64().ceil());
+    retry_after.filter(|pause| !pause.is_zero()).map(asks).unwrap_or_default()
+}
+
 fn by(holder: Option<&str>) -> String {
     holder.map(|holder| format!(" (held by {holder})")).unwrap_or_default()
 }
@@ -351,6 +366,7 @@ impl Error {
             Self::SourcesJustFailed { .. }
             | Self::Setting { .. }
             | Self::Status { .. }
+            | Self::WrongBytes { .. }
             | Self::NotMirrored { .. }
             | Self::Transport { .. }
             | Self::Refused { .. }

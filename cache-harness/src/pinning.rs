@@ -83,7 +83,9 @@ impl Download<'_> {
         self.with_store(|store| {
             let moved = || size(&store.partial(&Sha256Digest::of(self.url.as_bytes())));
             let draft = store.draft(self.url, self.limit(), &self.waiting(&moved))?;
-            let (draft, received) = self.pinning.fetcher.take(self.job(&[]), self.url, draft, self.progress())?;
+            // Nothing is known of these bytes yet, so that nobody on the way may choose them.
+            let source = [fetch::Source::Url(fetch::Address::of_other(self.url, PlainHttp::Loopback))];
+            let (draft, received) = self.pinning.fetcher.bring(self.job(&source), draft, self.progress()).partial?;
             draft.publish(received, store, &Waiting::BRIEF)?;
             Ok((received.digest, received.size))
         })
