@@ -1,4 +1,4 @@
-"""A proxy that knows CONNECT and leads every name to this machine; it takes one user and password.
+"""A proxy that leads every name to this machine; it takes one user and password.
 
 Usage: proxy.py PORT-FILE LOG-FILE. Listens on a free port of loopback, writes its number, and then a line for each request.
 """
@@ -8,9 +8,12 @@ import socket
 import socketserver
 import sys
 import threading
+from urllib.parse import urlsplit
 
 PORT_FILE, LOG_FILE = sys.argv[1:]
 LOGIN = "Basic " + base64.b64encode(b"company:s3cret-of-the-proxy").decode()
+
+SENT_ON = ("host", "authorization", "accept-encoding", "range")
 
 
 def pump(source, target):
@@ -31,11 +34,20 @@ class Request(socketserver.StreamRequestHandler):
         known = headers.get("proxy-authorization") == LOGIN
         with open(LOG_FILE, "a") as log:
             log.write(f"{' '.join(line[:2])} {'known' if known else 'unknown'}\n")
-        if line[0] != "CONNECT" or not known:
+        if not known:
             self.wfile.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-            return
-        with socket.create_connection(("127.0.0.1", int(line[1].rpartition(":")[2]))) as server:
-            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        elif line[0] == "CONNECT":
+            self.lead(int(line[1].rpartition(":")[2]), b"", b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            url = urlsplit(line[1])
+            shown = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if name in SENT_ON)
+            request = f"{line[0]} {url.path} HTTP/1.1\r\nConnection: close\r\n{shown}\r\n"
+            self.lead(url.port, request.encode(), b"")
+
+    def lead(self, port, request, answer):
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            server.sendall(request)
+            self.wfile.write(answer)
             back = threading.Thread(target=pump, args=(server, self.connection))
             back.start()
             pump(self.connection, server)
