@@ -144,13 +144,14 @@ impl Filling {
             bytes = later;
         }
         self.moved()?;
-        let expected = self.plan.expected(stream);
-        if self.plan.size() == Some(expected.start) && !bytes.is_empty() {
-            let error = self.too_many(expected.start + bytes.len() as u64, source);
+        // What is left over is usually another stream's by now; beyond the end of the file it is nobody's.
+        let past = self.plan.expected(stream).start + bytes.len() as u64;
+        if self.plan.size().is_some_and(|size| past > size) {
+            let error = self.too_many(past, source);
             self.start_over()?;
             return Err(error);
         }
-        let goes_on = !expected.is_empty() || self.plan.extend(stream, end, self.portion);
+        let goes_on = !self.plan.expected(stream).is_empty() || self.plan.extend(stream, end, self.portion);
         Ok(if goes_on { Next::More } else { Next::Stop })
     }
 
