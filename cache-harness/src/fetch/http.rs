@@ -189,7 +189,7 @@ impl Exchange {
         let url = public(response.url().as_str());
         let expected = self.check(&response, &url, there)?;
         let (model, file) = (&self.model, &self.file);
-        self.progress.step(Step::Begin { model, file, bytes: expected });
+        self.progress.step(Step::Begin { model, file, bytes: expected, there: self.partial.written() });
         loop {
             let chunk = tokio::time::timeout(self.transfer.patience, response.chunk()).await;
             let stalled = |_| broken(&url, format!("no byte arrived for {} s", self.transfer.patience.as_secs()));
