@@ -15,12 +15,18 @@ pub(crate) struct Model {
     /// The files under way, in the order in which they began.
     pub(crate) transfers: Vec<Transfer>,
     pub(super) since: Instant,
-    /// Its bytes, if it was announced and they are known.
-    pub(super) announced: Option<Option<u64>>,
+    pub(super) announced: Option<Announced>,
     /// How many files, of how many bytes, are to be fetched.
     pub(super) lacks: Option<(usize, Option<u64>)>,
     pub(super) complete: BTreeMap<String, u64>,
     pub(super) wait: Option<Wait>,
+}
+
+/// That a model will be asked for, told before it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Announced {
+    /// The bytes of all its files, if they are known.
+    pub(super) bytes: Option<u64>,
 }
 
 /// Another process that fills a model.
@@ -33,7 +39,7 @@ pub(crate) struct Wait {
 }
 
 impl Model {
-    pub(super) fn new(name: &str, announced: Option<Option<u64>>, now: Instant) -> Self {
+    pub(super) fn new(name: &str, announced: Option<Announced>, now: Instant) -> Self {
         Self {
             name: name.to_owned(),
             transfers: Vec::new(),
@@ -81,7 +87,7 @@ impl Model {
 
     /// Bytes that are there, of those that [`bytes`](Self::bytes) counts.
     pub(super) fn done(&self) -> u64 {
-        let announced = self.announced.flatten();
+        let announced = self.announced.and_then(|announced| announced.bytes);
         let from_before = match (announced, self.lacks, &self.wait) {
             (Some(bytes), Some((_, Some(lacking))), _) => bytes.saturating_sub(lacking),
             (Some(_), None, Some(wait)) => wait.done,
@@ -93,7 +99,7 @@ impl Model {
 
     /// Bytes in all: of the whole model if it was announced, else of what is to be fetched.
     pub(super) fn bytes(&self) -> Option<u64> {
-        let pinned = self.announced.flatten().or_else(|| self.lacks.and_then(|(_, bytes)| bytes));
+        let pinned = self.announced.and_then(|announced| announced.bytes).or_else(|| self.lacks?.1);
         pinned.or_else(|| {
             let begun = self.complete.len() + self.transfers.len();
             let under_way = self.transfers.iter().try_fold(0_u64, |sum, transfer| sum.checked_add(transfer.bytes?))?;

@@ -93,6 +93,7 @@ impl Plain {
             return None;
         }
         self.quiet_since = None;
+        self.troubles.start_anew();
         let ended = std::mem::take(&mut self.ended);
         (!ended.is_empty()).then(|| in_place(&ended))
     }
@@ -102,19 +103,15 @@ impl Plain {
         if total.files == 0 {
             return None;
         }
-        let mut text = match (total.models, total.files) {
+        let what = match (total.models, total.files) {
             (0 | 1, 1) => "fetching 1 file".to_owned(),
             (0 | 1, files) => format!("fetching {files} files"),
             (models, _) => format!("{} of {models} models are in place", total.models_done),
         };
-        text += &format!(", {}", share(total.done, total.bytes));
-        if let Some(rate) = total.rate {
-            text += &format!(", {}/s", ByteSize(rate));
-        }
-        if let Some(left) = total.left {
-            text += &format!(", about {} left", in_words(left));
-        }
-        Some(text)
+        let rate = total.rate.map(|rate| format!("{}/s", ByteSize(rate)));
+        let left = total.left.map(|left| format!("about {} left", in_words(left)));
+        let parts = [Some(what), Some(share(total.done, total.bytes)), rate, left];
+        Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 
     fn waits(&self, now: Instant) -> Option<String> {

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Step;
-use super::model::{Model, Wait};
+use super::model::{Announced, Model, Wait};
 use super::throughput::Throughput;
 use super::transfer::left;
 
 /// Everything under way.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Models to come, and their bytes.
-    queued: BTreeMap<String, Option<u64>>,
+    /// Models to come.
+    queued: BTreeMap<String, Announced>,
     models: Vec<Model>,
     ended: InPlace,
     /// How many models were announced.
@@ -59,7 +59,7 @@ impl Tally {
     pub(crate) fn fold(&mut self, step: &Step<'_>, now: Instant) -> Option<Ended> {
         match *step {
             Step::Queued { model, bytes } => {
-                let known = self.queued.insert(model.to_owned(), bytes);
+                let known = self.queued.insert(model.to_owned(), Announced { bytes });
                 self.announced += usize::from(known.is_none());
             }
             Step::Lacks { model, files, bytes } => {
@@ -123,7 +123,7 @@ impl Tally {
             bytes = add(bytes, model.bytes());
         }
         for queued in self.queued.values() {
-            bytes = add(bytes, *queued);
+            bytes = add(bytes, queued.bytes);
         }
         let rate = self.came.as_ref().and_then(|came| came.rate(now));
         Total {
@@ -159,7 +159,7 @@ impl Tally {
         self.ended.models += usize::from(announced);
         self.ended.bytes += match &model {
             Some(model) => model.bytes().unwrap_or_else(|| model.here()),
-            None => queued.flatten().unwrap_or(0),
+            None => queued.and_then(|queued| queued.bytes).unwrap_or(0),
         };
         self.start_anew_if_idle();
         let model = model?;

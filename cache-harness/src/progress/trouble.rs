@@ -51,6 +51,12 @@ impl Troubles {
         self.sources.due(model, now)
     }
 
+    /// Lets the next remark out at once: a storm is over when nothing is under way, and the next test that fails shall
+    /// show its own.
+    pub(crate) fn start_anew(&mut self) {
+        (self.retries.told, self.sources.told) = (None, None);
+    }
+
     /// Leaves what was kept back to the error that `model` ends with.
     pub(crate) fn forget(&mut self, model: &str) {
         self.retries.forget(model);

@@ -58,8 +58,8 @@ fn narrow_terminals_show_what_matters_most() {
     );
     assert_eq!(
         drawn(&tally, now, 40, 24),
-        "openai-wh…fetensors   15 %  eta 16 s\n\
-         openai-wh…nx/a.onnx   93 %  eta 3 s\n\
+        "openai-wh…afetensors   15 %  eta 16 s\n\
+         openai-wh…nnx/a.onnx   93 %  eta 3 s\n\
          minilm: waiting for process 4711, 13 %"
     );
 }
