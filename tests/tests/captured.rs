@@ -38,7 +38,7 @@ mod annotated {
 /// Two models on a server that is busy at each first request: that is told at once, however fast the download is.
 fn busy() -> (Server, Project) {
     let server = Server::start().unwrap();
-    let models = ["minilm", "whisper-tiny"].map(|name| Pinned::weights(name, 40, 100_000));
+    let models = [("minilm", 40), ("whisper-tiny", 41)].map(|(name, seed)| Pinned::weights(name, seed, 100_000));
     for model in &models {
         let fault = Fault::Status { code: 503, retry_after: Some(1), times: 1 };
         server.fault(&model.address("model.safetensors"), fault);

@@ -22,6 +22,7 @@ const FRAMED_BAR: usize = BAR + "  []".len();
 const SHARE: usize = "  12.3 MB of 77.7 MB".len();
 const RATE: usize = "  12.3 MB/s".len();
 const LEFT: usize = "  eta 59 min".len();
+const PAUSE: usize = "  again in 59 s".len();
 const PERCENT: usize = "  100 %".len();
 
 impl Size {
@@ -65,23 +66,21 @@ fn name(model: &Model, transfer: &Transfer) -> String {
 }
 
 fn file(model: &Model, transfer: &Transfer, now: Instant, width: usize, longest: usize) -> String {
-    let left = match (transfer.pauses_for(now), transfer.left(now)) {
-        (Some(pause), _) => format!("  again in {}", in_words(pause)),
-        (None, Some(left)) => format!("  eta {}", in_words(left)),
-        (None, None) => String::new(),
-    };
+    let left = transfer.left(now).map_or(String::new(), |left| format!("  eta {}", in_words(left)));
+    let rate = transfer.rate(now).map_or(String::new(), |rate| format!("  {}/s", ByteSize(rate)));
+    // A pause takes the place of both.
+    let pause = transfer.pauses_for(now).map(|pause| format!("  again in {}", in_words(pause)));
+    let speed = pause.clone().unwrap_or_else(|| format!("{rate:RATE$}{left}"));
     let percent = transfer.bytes.map(|bytes| percent(transfer.done, bytes));
-    let rate = transfer.rate(now).filter(|_| transfer.pauses_for(now).is_none());
-    let rate = rate.map_or(String::new(), |rate| format!("  {}/s", ByteSize(rate)));
     let share = format!("  {}", share(transfer.done, transfer.bytes));
     let (room, columns) = if width + 1 >= WITH_BAR {
         let bar = percent.map_or(String::new(), |percent| format!("  [{:BAR$}]", bar(percent)));
-        (FRAMED_BAR + SHARE + RATE + LEFT, format!("{bar:FRAMED_BAR$}{share:>SHARE$}{rate:RATE$}{left}"))
+        (FRAMED_BAR + SHARE + RATE + LEFT, format!("{bar:FRAMED_BAR$}{share:>SHARE$}{speed}"))
     } else if width + 1 >= WITH_BYTES {
-        (SHARE + RATE + LEFT, format!("{share:>SHARE$}{rate:RATE$}{left}"))
+        (SHARE + RATE + LEFT, format!("{share:>SHARE$}{speed}"))
     } else {
         let percent = percent.map_or(String::new(), |percent| format!("  {percent:>3} %"));
-        (PERCENT + LEFT, format!("{percent:PERCENT$}{left}"))
+        (PERCENT + PAUSE, format!("{percent:PERCENT$}{}", pause.unwrap_or(left)))
     };
     let room = width.saturating_sub(room).min(longest);
     let name = cut(&name(model, transfer), room);

@@ -58,8 +58,8 @@ fn narrow_terminals_show_what_matters_most() {
     );
     assert_eq!(
         drawn(&tally, now, 40, 24),
-        "openai-wh…afetensors   15 %  eta 16 s\n\
-         openai-wh…nnx/a.onnx   93 %  eta 3 s\n\
+        "openai-w…etensors   15 %  eta 16 s\n\
+         openai-w…x/a.onnx   93 %  eta 3 s\n\
          minilm: waiting for process 4711, 13 %"
     );
 }
@@ -114,7 +114,7 @@ fn a_transfer_that_waits_for_its_server_says_until_when() {
     tally.fold(&Step::Begin { model: "b", file: "a.bin", bytes: Some(10_000_000), there: 5_000_000 }, now);
     tally.fold(&Step::Retry { model: "b", file: "a.bin", pause, error: &error }, now);
     let at = |seconds| now + Duration::from_secs(seconds);
-    let line = "b/a.bin  [=====>    ]  5.00 MB of 10.0 MB             again in";
+    let line = "b/a.bin  [=====>    ]  5.00 MB of 10.0 MB  again in";
     assert_eq!(drawn(&tally, at(3), 80, 24), format!("{line} 27 s"));
     assert_eq!(drawn(&tally, at(33), 80, 24), format!("{line} 0 s"));
 }
