@@ -149,7 +149,8 @@ fn waiting<T>(inner: &Inner, prepared: &Prepared, wait: impl FnOnce(&Waiting<'_>
     };
     let (model, bytes) = (prepared.name().as_str(), prepared.pins.bytes());
     let notice = |holder: &str, waited: Duration| {
-        inner.progress.step(Step::Waiting { model, holder, waited, done: done(), bytes });
+        let done = prepared.pins.files.iter().map(|file| inner.store.bytes_of(&file.sha256)).sum();
+        inner.progress.step(Step::Waiting { model, holder, waited, done, bytes });
     };
     wait(&Waiting { patience: inner.config.patience.value, progress: &moved, notice: &notice })
 }

@@ -56,7 +56,13 @@ impl Model {
         self.wait.as_ref().filter(|wait| now.saturating_duration_since(wait.heard) < WAIT_LASTS)
     }
 
-    pub(super) fn has(&self, file: &str) -> bool {
+    /// Whether `file` is under way with so many bytes: one that was complete is again if it comes once more, as what
+    /// came was not what is pinned.
+    pub(super) fn has(&mut self, file: &str, done: u64, now: Instant) -> bool {
+        if let Some(bytes) = self.complete.get(file).copied().filter(|bytes| done < *bytes) {
+            self.complete.remove(file);
+            self.with(file, now, |transfer| transfer.go_on(Some(bytes), 0, now));
+        }
         self.transfers.iter().any(|transfer| transfer.file == file)
     }
 

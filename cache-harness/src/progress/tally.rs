@@ -74,7 +74,9 @@ impl Tally {
             }
             Step::Bytes { model, file, done } => {
                 let known = self.models.iter_mut().find(|known| known.name == model);
-                if let (Some(model), Some(came)) = (known.filter(|known| known.has(file)), &mut self.came) {
+                if let (Some(model), Some(came)) = (known, &mut self.came)
+                    && model.has(file, done, now)
+                {
                     came.add(model.with(file, now, |transfer| transfer.arrive(done, now)), now);
                 }
             }
@@ -84,11 +86,6 @@ impl Tally {
                     model.with(file, now, |transfer| transfer.pause(now + pause));
                 }
             }
-            Step::SourceFailed { model, file, .. } => {
-                let model = self.model(model, now);
-                model.transfers.retain(|transfer| transfer.file != file);
-                model.complete.remove(file);
-            }
             Step::Waiting { model, holder, done, bytes, .. } => {
                 // Threads of one process wait for each other too: what they wait for shows as its own transfers.
                 if holder != format!("process {}", std::process::id()) {
@@ -96,7 +93,8 @@ impl Tally {
                     self.model(model, now).wait = Some(wait);
                 }
             }
-            Step::Tick { .. } => {}
+            // Other sources may bring the same file meanwhile.
+            Step::SourceFailed { .. } | Step::Tick { .. } => {}
             Step::Done { model } => return self.done(model, now),
             Step::Failed { model } => {
                 drop((self.take(model), self.queued.remove(model)));

@@ -103,6 +103,19 @@ fn a_transfer_that_starts_over_counts_what_comes_again() {
 }
 
 #[test]
+fn a_file_that_comes_once_more_as_it_was_wrong_is_under_way_again() {
+    let now = Instant::now();
+    let mut tally = Tally::default();
+    let bytes = |done| Step::Bytes { model: "tiny", file: "a", done };
+    tally.fold(&Step::Begin { model: "tiny", file: "a", bytes: Some(1_000), there: 0 }, now);
+    tally.fold(&bytes(1_000), now);
+    assert!(tally.models()[0].transfers.is_empty());
+    tally.fold(&bytes(100), now);
+    let transfer = &tally.models()[0].transfers[0];
+    assert_eq!((transfer.done, transfer.bytes), (100, Some(1_000)));
+}
+
+#[test]
 fn what_a_model_has_already_counts_once_it_is_known_what_it_lacks() {
     let now = Instant::now();
     let mut tally = Tally::default();
