@@ -87,7 +87,7 @@ fn fetch(
     let model = prepared.name().as_str();
     let job = Job { model, file, sources: &sources, patience: inner.config.patience.value };
     if let Slot::Vacant(partial) = store.slot(digest, size, inner.config.max_size.value.0, &Waiting::BRIEF)? {
-        let fetched = inner.fetcher.fill(job, partial, &inner.progress);
+        let fetched = inner.progress.ticking(model, || inner.fetcher.fill(job, partial, &inner.progress));
         account.add(fetched.effort);
         fetched.memo?;
     }

@@ -136,12 +136,14 @@ impl Cache {
     pub(crate) fn ask(&self, ask: &Ask<'_>) -> Result<CachedModel> {
         let started = Instant::now();
         let mut account = Account::default();
+        let failed = |model: &str| self.inner.progress.step(Step::Failed { model });
         let met = self.inner.meet(ask, &mut account).or_else(|error| {
+            failed(ask.name);
             let fallback = self.inner.fallback(ask, &error);
             let Some(name) = fallback else { return Err(error) };
             notice::warn(&format!("`{name}` stands in for `{}`, whose sources failed: {error}", ask.name));
             let ask = Ask { name: name.as_str(), ..ask.clone() };
-            let met = self.inner.meet(&ask, &mut account)?;
+            let met = self.inner.meet(&ask, &mut account).inspect_err(|_| failed(ask.name))?;
             Ok(CachedModelParts { outcome: Outcome::Fallback, ..met })
         });
         let seconds = started.elapsed().as_secs_f64();

@@ -56,6 +56,9 @@ pub(crate) const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
 pub(crate) const HF_HUB_DISABLE_IMPLICIT_TOKEN: &str = "HF_HUB_DISABLE_IMPLICIT_TOKEN";
 /// Forbids the network to cargo, and so to us.
 pub(crate) const CARGO_NET_OFFLINE: &str = "CARGO_NET_OFFLINE";
+/// What the terminal can do; `dumb` is nothing.
+#[cfg(feature = "cli")]
+pub(crate) const TERM: &str = "TERM";
 /// Set by continuous integration.
 pub(crate) const CI: &str = "CI";
 

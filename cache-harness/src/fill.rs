@@ -100,7 +100,10 @@ fn lead(
     if !lacking.is_empty() {
         let repair = lacking.iter().any(Lacking::is_repair);
         account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
-        fetch(inner, prepared, &lacking, &mut entry, account)?;
+        let model = prepared.name().as_str();
+        let bytes = lacking.iter().try_fold(0_u64, |sum, lacking| sum.checked_add(lacking.file.size?));
+        inner.progress.step(Step::Lacks { model, files: lacking.len(), bytes });
+        inner.progress.ticking(model, || fetch(inner, prepared, &lacking, &mut entry, account))?;
         turn.record(&mut entry)?;
     }
     let unfinished = entry.placed.is_empty() || entry.is_interrupted();
@@ -144,8 +147,10 @@ fn waiting<T>(inner: &Inner, prepared: &Prepared, wait: impl FnOnce(&Waiting<'_>
         let stamps = prepared.pins.files.iter().filter_map(|file| fs::modified(&inner.store.partial(&file.sha256)));
         stamps.map(time::unix_micros).fold(done(), u64::wrapping_add)
     };
+    let (model, bytes) = (prepared.name().as_str(), prepared.pins.bytes());
     let notice = |holder: &str, waited: Duration| {
-        inner.progress.step(Step::Waiting { model: prepared.name().as_str(), holder, waited, done: done() });
+        let done = prepared.pins.files.iter().map(|file| inner.store.bytes_of(&file.sha256)).sum();
+        inner.progress.step(Step::Waiting { model, holder, waited, done, bytes });
     };
     wait(&Waiting { patience: inner.config.patience.value, progress: &moved, notice: &notice })
 }

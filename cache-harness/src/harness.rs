@@ -11,6 +11,7 @@ use crate::cached_model::CachedModel;
 use crate::error::{Error, Result};
 use crate::event::Via;
 use crate::notice;
+use crate::progress::Progress;
 
 /// What an annotation says. Made by the macro, as a constant.
 #[derive(Debug)]
@@ -185,7 +186,7 @@ fn cache(request: &Request) -> Result<Cache> {
     let built_in = PathBuf::from(request.manifest_dir);
     // Binaries that were moved to another machine start in the folder they are run in.
     let start = if built_in.is_dir() { built_in } else { PathBuf::from(".") };
-    let cache = Cache::open(&start)?;
+    let cache = Cache::open_with_progress(&start, Progress::plain(notice::warn))?;
     caches.insert(request.manifest_dir, cache.clone());
     Ok(cache)
 }

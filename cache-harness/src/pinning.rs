@@ -7,6 +7,7 @@
 mod folder;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::address::{self, PlainHttp};
 use crate::catalog::{Declared, Source};
@@ -82,10 +83,11 @@ impl Download<'_> {
         self.refuse_plain_http()?;
         self.with_store(|store| {
             let moved = || size(&store.partial(&Sha256Digest::of(self.url.as_bytes())));
-            let draft = store.draft(self.url, self.limit(), &self.waiting(&moved))?;
+            let draft = self.wait(&moved, |waiting| store.draft(self.url, self.limit(), waiting))?;
             // Nothing is known of these bytes yet, so that nobody on the way may choose them.
             let source = [fetch::Source::Url(fetch::Address::of_other(self.url, PlainHttp::Loopback))];
-            let (draft, received) = self.pinning.fetcher.bring(self.job(&source), draft, self.progress()).partial?;
+            let bring = || self.pinning.fetcher.bring(self.job(&source), draft, self.progress());
+            let (draft, received) = self.progress().ticking(self.model(), bring).partial?;
             draft.publish(received, store, &Waiting::BRIEF)?;
             Ok((received.digest, received.size))
         })
@@ -99,10 +101,11 @@ impl Download<'_> {
         self.with_store(|store| {
             let moved = || size(&store.partial(&sha256));
             loop {
-                match store.slot(&sha256, None, self.limit(), &self.waiting(&moved))? {
+                match self.wait(&moved, |waiting| store.slot(&sha256, None, self.limit(), waiting))? {
                     Slot::Vacant(partial) => {
                         self.refuse_offline()?;
-                        let fetched = self.pinning.fetcher.fill(self.job(&sources), partial, self.progress());
+                        let fetch = || self.pinning.fetcher.fill(self.job(&sources), partial, self.progress());
+                        let fetched = self.progress().ticking(self.model(), fetch);
                         return Ok(fetched.memo?.fingerprint.size);
                     }
                     Slot::Present => {
@@ -128,7 +131,8 @@ impl Download<'_> {
             store.create()?;
             fetch(&store)
         };
-        self.progress().step(Step::Done { model: self.declared.name.as_str() });
+        let model = self.model();
+        self.progress().step(if fetched.is_ok() { Step::Done { model } } else { Step::Failed { model } });
         fetched
     }
 
@@ -152,12 +156,20 @@ impl Download<'_> {
 
     fn job<'j>(&'j self, sources: &'j [fetch::Source]) -> Job<'j> {
         let patience = self.pinning.config.patience.value;
-        Job { model: self.declared.name.as_str(), file: self.path, sources, patience }
+        Job { model: self.model(), file: self.path, sources, patience }
     }
 
-    /// Waits for another process for as long as `moved` changes.
-    fn waiting<'w>(&self, moved: &'w dyn Fn() -> u64) -> Waiting<'w> {
-        Waiting { patience: self.pinning.config.patience.value, progress: moved, ..Waiting::BRIEF }
+    /// Waits for another process for as long as `moved` changes, which gives the bytes so far.
+    fn wait<T>(&self, moved: &dyn Fn() -> u64, wait: impl FnOnce(&Waiting<'_>) -> Result<T>) -> Result<T> {
+        let model = self.model();
+        let notice = |holder: &str, waited: Duration| {
+            self.progress().step(Step::Waiting { model, holder, waited, done: moved(), bytes: None });
+        };
+        wait(&Waiting { patience: self.pinning.config.patience.value, progress: moved, notice: &notice })
+    }
+
+    fn model(&self) -> &str {
+        self.declared.name.as_str()
     }
 
     fn limit(&self) -> u64 {

@@ -13,6 +13,7 @@ use crate::cached_model::CachedModel;
 use crate::error::Result;
 use crate::event::Via;
 use crate::lock::{ExclusiveLock, Waiting};
+use crate::progress::Step;
 use crate::report::Runs;
 use crate::store::EntryId;
 use crate::{fs, time};
@@ -52,6 +53,11 @@ impl Memory {
 
 /// Warms the models with `jobs` at once. One that fails does not stop the others.
 pub(crate) fn warm(cache: &Cache, names: &[String], jobs: usize) -> Vec<(String, Result<CachedModel>)> {
+    for name in names.iter().filter(|_| names.len() > 1) {
+        let prepared = cache.inner.prepared(&Ask::new(name, Via::Warm));
+        let bytes = prepared.ok().and_then(|prepared| prepared.pins.bytes());
+        cache.inner.progress.step(Step::Queued { model: name, bytes });
+    }
     let queue = Mutex::new(names.iter().enumerate());
     let results = Mutex::new(Vec::new());
     let work = || {

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::progress::Bars;
-use super::{Color, Global};
+use super::{Color, Global, progress};
 use crate::cache::Cache;
 use crate::config::Overrides;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result};
+use crate::notice;
 use crate::progress::Progress;
 
 /// How a command that ran to its end came out.
@@ -41,14 +41,16 @@ impl Context {
         Self { global, environment }
     }
 
-    /// The cache of the catalog that was named or is nearest; fetches show their progress on a terminal.
+    /// The cache of the catalog that was named or is nearest; fetches show how far they are.
     pub(crate) fn cache(&self) -> Result<Cache> {
-        let progress = if self.global.quiet { Progress::default() } else { Bars::progress() };
+        let progress = if self.global.quiet { Progress::default() } else { progress::listener(&self.environment) };
         Cache::with(Path::new("."), self.environment.clone(), &self.overrides(), progress)
     }
 
-    /// The cache whose events belong to the run `id`.
-    pub(crate) fn cache_for_run(&self, id: &str, progress: Progress) -> Result<Cache> {
+    /// The cache whose events belong to the run `id`. Lines tell how far its fetches are: the terminal is the
+    /// command's to draw on.
+    pub(crate) fn cache_for_run(&self, id: &str) -> Result<Cache> {
+        let progress = if self.global.quiet { Progress::default() } else { Progress::plain(notice::warn) };
         let environment = self.environment.with(environment::RUN, id);
         Cache::with(Path::new("."), environment, &self.overrides(), progress)
     }

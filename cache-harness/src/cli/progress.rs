@@ -1,71 +1,129 @@
-//! Progress on a terminal: a line per file; elsewhere nothing but what went wrong.
+//! How far things are, for a person at a terminal: a line per file under way, drawn anew five times a second.
+//!
+//! A frame is one write: the cursor goes up to where the last frame began, each line is overwritten and erased to its
+//! end, and so is what lies below. Nothing is erased that is not overwritten at once, so nothing flickers; no line is
+//! as wide as the terminal and no frame as high, so nothing wraps or scrolls.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+mod picture;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::progress::{Progress, Step};
-use crate::units::show_seconds;
+use self::picture::{Size, picture};
+use crate::environment::{self, Environment};
+use crate::notice;
+use crate::progress::{Progress, Step, Tally, Troubles};
 
-/// The lines being drawn, by model and file.
-pub(crate) struct Bars {
-    all: MultiProgress,
-    lines: Mutex<HashMap<(String, String), ProgressBar>>,
+/// How far remarks of the same kind are apart, for people who look on.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// The listener for this process's stderr: a picture where that is a terminal, lines where it is a log.
+pub(super) fn listener(environment: &Environment) -> Progress {
+    if draws(environment, io::stderr().is_terminal()) { Screen::progress() } else { Progress::plain(notice::warn) }
 }
 
-impl Bars {
-    /// A listener that draws.
-    pub(crate) fn progress() -> Progress {
-        let bars = Self { all: MultiProgress::new(), lines: Mutex::default() };
-        Progress::new(move |step| bars.draw(&step))
+/// Whether there is somebody to draw for, and something to draw on.
+fn draws(environment: &Environment, is_terminal: bool) -> bool {
+    let is_ci = environment.text(environment::CI).is_some_and(|value| environment::parse_switch(value) != Ok(false));
+    is_terminal && !is_ci && environment.text(environment::TERM).is_some_and(|term| term != "dumb")
+}
+
+/// What is drawn on a terminal.
+struct Screen {
+    state: Mutex<State>,
+    /// How many lines the last frame has.
+    drawn: Mutex<usize>,
+}
+
+struct State {
+    tally: Tally,
+    troubles: Troubles,
+}
+
+impl Screen {
+    fn progress() -> Progress {
+        let state = State { tally: Tally::default(), troubles: Troubles::new(INTERVAL) };
+        let screen = Arc::new(Self { state: Mutex::new(state), drawn: Mutex::default() });
+        let curtain = Arc::clone(&screen);
+        notice::speak_through(move |line| curtain.say(&[line.to_owned()]));
+        Progress::new(move |step| screen.hear(&step, Instant::now()))
     }
 
-    fn draw(&self, step: &Step<'_>) {
-        let mut lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match step {
-            Step::Begin { model, file, bytes, .. } => {
-                let key = ((*model).to_owned(), (*file).to_owned());
-                let line = lines.entry(key).or_insert_with(|| self.all.add(ProgressBar::no_length()));
-                line.set_style(style(
-                    "{prefix:28!} {bar:16} {decimal_bytes:>9} of {decimal_total_bytes:9} {decimal_bytes_per_sec}",
-                ));
-                line.set_length(bytes.unwrap_or(0));
-                line.set_prefix(format!("{model}/{file}"));
+    fn hear(&self, step: &Step<'_>, now: Instant) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.troubles.hear(step);
+        state.tally.fold(step, now);
+        let remarks = match *step {
+            Step::Tick { model } | Step::Waiting { model, .. } => state.troubles.due(model, now),
+            Step::Done { model } => state.troubles.done(model, now).into_iter().collect(),
+            Step::Failed { model } => {
+                state.troubles.forget(model);
+                Vec::new()
             }
-            Step::Bytes { model, file, done } => {
-                if let Some(line) = lines.get(&((*model).to_owned(), (*file).to_owned())) {
-                    line.set_position(*done);
-                    if line.length() == Some(*done) {
-                        line.finish_and_clear();
-                    }
-                }
-            }
-            Step::Waiting { model, holder, waited, .. } => {
-                let key = ((*model).to_owned(), String::new());
-                let line = lines.entry(key).or_insert_with(|| self.all.add(ProgressBar::no_length()));
-                line.set_style(style("{msg}"));
-                line.set_message(format!("{model}: waiting for {holder} for {} s", waited.as_secs()));
-            }
-            Step::Retry { model, file, pause, error } => {
-                let pause = show_seconds(pause.as_secs_f64());
-                self.say(&format!("{model}/{file}: {error}; trying again in {pause}"));
-            }
-            Step::SourceFailed { model, file, error } => self.say(&format!("{model}/{file}: {error}")),
-            Step::Done { model } => {
-                let ended: Vec<_> = lines.keys().filter(|(of, _)| of == model).cloned().collect();
-                for line in ended.iter().filter_map(|key| lines.remove(key)) {
-                    line.finish_and_clear();
-                }
-            }
+            // The thread of the connections must not wait for a terminal.
+            _ => return,
+        };
+        let ended = matches!(step, Step::Done { .. } | Step::Failed { .. });
+        let idle = state.tally.is_idle();
+        let lines = picture(&state.tally, now, Size::of_terminal());
+        drop(state);
+        // A frame for each of a thousand hits would be in nobody's interest.
+        if idle || !ended || !remarks.is_empty() {
+            self.draw(&remarks, &lines);
         }
     }
 
-    fn say(&self, text: &str) {
-        let _ = self.all.suspend(|| std::io::Write::write_fmt(&mut anstream::stderr(), format_args!("{text}\n")));
+    /// Says something above the picture, which is drawn again with the next step.
+    fn say(&self, lines: &[String]) {
+        self.draw(lines, &[]);
+    }
+
+    fn draw(&self, above: &[String], lines: &[String]) {
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        if *drawn == 0 && above.is_empty() && lines.is_empty() {
+            return;
+        }
+        let frame = frame(*drawn, above, lines);
+        *drawn = lines.len();
+        // Who cannot be told does not keep the work from being done.
+        let _ = io::stderr().write_all(frame.as_bytes());
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+/// The text that takes the place of the last `drawn` lines.
+fn frame(drawn: usize, above: &[String], lines: &[String]) -> String {
+    let mut frame = String::new();
+    if drawn > 0 {
+        let _ = write!(frame, "\x1b[{drawn}A\r");
+    }
+    for line in above.iter().chain(lines) {
+        let _ = writeln!(frame, "{line}\x1b[K");
+    }
+    frame + "\x1b[J"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_drawn_for_a_person_at_a_terminal_only() {
+        let screen = [("TERM", "xterm-256color")];
+        assert!(draws(&Environment::from(screen), true));
+        assert!(!draws(&Environment::from(screen), false));
+        for (name, value) in [("CI", "true"), ("CI", "woodpecker"), ("TERM", "dumb"), ("TERM", "")] {
+            assert!(!draws(&Environment::from(screen).with(name, value), true), "{name}={value}");
+        }
+        assert!(draws(&Environment::from(screen).with("CI", "false"), true));
+    }
+
+    #[test]
+    fn a_frame_takes_the_place_of_the_last_one() {
+        let text = |line: &str| line.to_owned();
+        assert_eq!(frame(0, &[], &[text("a"), text("b")]), "a\x1b[K\nb\x1b[K\n\x1b[J");
+        assert_eq!(frame(2, &[text("broke")], &[text("a")]), "\x1b[2A\rbroke\x1b[K\na\x1b[K\n\x1b[J");
+        assert_eq!(frame(1, &[], &[]), "\x1b[1A\r\x1b[J");
+    }
 }

@@ -5,7 +5,6 @@ use std::process::{Command, ExitStatus};
 
 use super::{Context, Verdict, env, warm};
 use crate::error::{Error, Result};
-use crate::progress::Progress;
 use crate::report::Runs;
 use crate::{environment, time};
 
@@ -23,7 +22,7 @@ impl Run {
     pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
         let given = context.environment.text(environment::RUN).map(ToOwned::to_owned);
         let id = given.unwrap_or_else(|| format!("run-{}-{}", time::unix_seconds(time::now()), std::process::id()));
-        let cache = context.cache_for_run(&id, Progress::default())?;
+        let cache = context.cache_for_run(&id)?;
         let (program, arguments) = self
             .command
             .split_first()

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Extents;
+use super::{Extents, Store};
+use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
-use crate::fs;
+use crate::fs::{self, Found};
 
 /// The record beside a partial: `<digest>.json`. It carries no query of an address and no token.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,22 @@ impl Origin {
 
     pub(super) fn remove(partial: &Path) -> Result<()> {
         fs::remove_file(&path(partial))
+    }
+}
+
+impl Store {
+    /// How many bytes of a blob are there, whoever fills it.
+    pub(crate) fn bytes_of(&self, digest: &Sha256Digest) -> u64 {
+        let partial = self.partial(digest);
+        match (fs::look(&partial), fs::look(&self.blob(digest))) {
+            // What did not come in order leaves gaps.
+            (Ok(Found::File(file)), _) => match Origin::read(&partial).and_then(|origin| origin.parts) {
+                Some(parts) => parts.total().min(file.size),
+                None => file.size,
+            },
+            (_, Ok(Found::File(blob))) => blob.size,
+            _ => 0,
+        }
     }
 }
 
