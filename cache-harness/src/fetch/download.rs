@@ -229,16 +229,19 @@ impl Download {
         if role == Role::Alone {
             return None;
         }
+        let usual = self.width.each().max(1.0);
         let (victim, seconds, rate) = {
             let filling = self.filling();
             let pace = |(stream, flow): (&StreamId, &Flow)| {
                 let expected = filling.plan.expected(*stream);
-                let rate = decimal(flow.bytes.max(1)) / flow.since.elapsed().as_secs_f64();
-                (*stream, decimal(expected.end - expected.start) / rate, rate)
+                let elapsed = flow.since.elapsed();
+                // One that has just begun is not known to be slow.
+                let rate = if elapsed < SLOW { usual } else { decimal(flow.bytes) / elapsed.as_secs_f64() };
+                (*stream, decimal(expected.end - expected.start) / rate.max(1.0), rate)
             };
             filling.flows.iter().map(pace).max_by(|one, other| one.1.total_cmp(&other.1))?
         };
-        if seconds >= SLOW.as_secs_f64() && rate < self.width.each() / 4.0 {
+        if seconds >= SLOW.as_secs_f64() && rate < usual / 4.0 {
             self.end(victim);
             self.filling().effort.retries += 1;
             return self.filling().plan.take(thief, u64::MAX);
