@@ -5,8 +5,10 @@
 //! trusted. The HTTP client and its runtime are made at the first transfer: a hit never pays for them.
 
 mod head;
+mod host;
 mod http;
 mod local;
+mod pace;
 mod retry;
 
 use std::path::PathBuf;
