@@ -23,7 +23,7 @@ mod tests;
 
 const VERSION: u32 = 1;
 /// So many good answers in a row make a host free.
-const TRUSTED: u32 = 32;
+const TRUSTED: u32 = 64;
 /// Requests that are remembered, and the most that a quota allows in its window: the state stays below a page.
 const RECENT: usize = 128;
 /// The longest wait that is ever noted, in ms; also how long a refusal is remembered.
@@ -47,6 +47,11 @@ pub(super) struct Pace {
     refused_at: Option<u64>,
     /// Refusals with no good answer between them.
     refusals: u32,
+    /// The first of those refusals.
+    closed_at: u64,
+    /// The longest that it took from a first refusal to a good answer, in ms: its window is no shorter, whatever
+    /// pause it asked for.
+    closed_for: u64,
     quota: Option<Quota>,
     left: Option<Left>,
     /// When requests were answered, or sent if they still wait for it; only while the host limits. Sorted.
@@ -155,6 +160,9 @@ impl Pace {
         let counted = self.recent.binary_search(&grant.0).map(|index| self.recent.remove(index)).is_ok();
         match told.verdict {
             Verdict::Dealt => {
+                if self.refusals > 1 {
+                    self.closed_for = self.closed_for.max(now.saturating_sub(self.closed_at)).min(LONGEST);
+                }
                 self.refusals = 0;
                 self.good = (self.good + 1).min(TRUSTED);
             }
@@ -183,7 +191,10 @@ impl Pace {
             return;
         }
         if too_many && told.allowance.is_none() {
-            self.learn(asked.max(SHORTEST), now, told.policy);
+            self.learn(asked.max(SHORTEST).max(self.closed_for), now, told.policy);
+        }
+        if self.refusals == 0 {
+            self.closed_at = now;
         }
         self.refusals = self.refusals.saturating_add(1);
         self.refused_at = Some(now);
@@ -209,11 +220,16 @@ impl Pace {
         let window = margin(window).max(self.quota.map_or(0, |quota| quota.window));
         let since = refused_at.max(now.saturating_sub(window));
         let passed = self.recent.iter().filter(|at| **at > since).count() as u64;
-        // Nothing passed: a longer pause is all that can be learnt.
-        if passed > 0 {
-            let requests = self.quota.map_or(passed, |quota| quota.requests.min(passed));
-            self.quota = Some(Quota { requests, window });
-        }
+        self.quota = match self.quota {
+            // Nothing passed: a longer pause is all that can be learnt.
+            known if passed == 0 => known,
+            // Already the fewest, so the window is too short.
+            Some(known) if known.requests == 1 => {
+                Some(Quota { requests: 1, window: (window + window / 2).min(margin(LONGEST)) })
+            }
+            Some(known) => Some(Quota { requests: known.requests.min(passed), window }),
+            None => Some(Quota { requests: passed, window }),
+        };
     }
 
     fn allowed(&mut self, allowance: &Allowance, now: u64, plenty: u64) {
@@ -249,8 +265,9 @@ impl Pace {
         self.left.take_if(|left| left.resets_at <= now || left.resets_at > latest);
         self.refused_at = self.refused_at.map(|at| at.min(now)).filter(|at| now - at < LONGEST);
         if self.refused_at.is_none() {
-            (self.quota, self.refusals) = (None, 0);
+            (self.quota, self.refusals, self.closed_for) = (None, 0, 0);
         }
+        self.closed_for = self.closed_for.min(LONGEST);
         self.quota.take_if(|quota| quota.requests == 0 || quota.window > LONGEST + LONGEST / 10);
         self.recent.retain(|at| *at <= now && now - at <= LONGEST);
         self.recent.sort_unstable();

@@ -13,8 +13,8 @@ use std::time::Duration;
 use crate::lock::{self, ExclusiveLock};
 use crate::{fs, time};
 
-/// All that is noted but a host's good name expires within minutes.
-const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// All that is noted expires within minutes, but for a host's good name.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Longer texts are not ours.
 const LONGEST_TEXT: u64 = 4096;
 
@@ -90,7 +90,7 @@ impl Locks {
         self.folder.as_ref().map(|folder| folder.join(name))
     }
 
-    /// Removes what has not been used for a day.
+    /// Removes what nobody wrote for long.
     fn sweep(&self) {
         let is_old =
             |path: &PathBuf| fs::modified(path).is_some_and(|modified| time::age(modified, time::now()) > KEPT);
