@@ -16,6 +16,7 @@ mod mirrors;
 mod offline;
 mod one_download;
 mod placing;
+mod rate_limit;
 mod resume;
 mod suite;
 mod tampering;
