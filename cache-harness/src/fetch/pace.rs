@@ -222,12 +222,13 @@ impl Pace {
         let passed = self.recent.iter().filter(|at| **at > since).count() as u64;
         self.quota = match self.quota {
             // Nothing passed: a longer pause is all that can be learnt.
-            known if passed == 0 => known,
+            known if self.refusals > 0 => known,
             // Already the fewest, so the window is too short.
             Some(known) if known.requests == 1 => {
                 Some(Quota { requests: 1, window: (window + window / 2).min(margin(LONGEST)) })
             }
-            Some(known) => Some(Quota { requests: known.requests.min(passed), window }),
+            Some(known) => Some(Quota { requests: known.requests.min(passed).max(1), window }),
+            None if passed == 0 => None,
             None => Some(Quota { requests: passed, window }),
         };
     }
