@@ -206,7 +206,7 @@ fn a_bad_argument_is_named_and_changes_nothing() {
         (
             ["add", "new", "http://models.example/m.bin"],
             2,
-            "error: `urls` in [models.new]: `http://models.example/m.bin` cannot be used: plain http is allowed only to this machine (127.0.0.0/8, [::1], localhost): use https\n",
+            "error: `urls` in [models.new]: `http://models.example/m.bin` cannot be used: plain http is allowed only to this machine (127.0.0.0/8, [::1], localhost): use https\nhint: without https there, `insecure_http = true` in [models.new] allows it: the pinned digest still protects the bytes, but who is on the way reads which file it is, and its size\n",
         ),
         (
             ["add", "known", "fixtures/tiny"],

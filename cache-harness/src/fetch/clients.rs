@@ -18,6 +18,9 @@ use crate::error::{Error, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a proxy's answer 407 to CONNECT is called; its type is hyper-util's own secret.
+const WRONG_LOGIN: &str = "proxy authorization required";
+
 /// The HTTP clients, each made when it is first needed.
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -60,6 +63,11 @@ impl Clients {
             true => format!("no byte arrived for {} s", self.patience.as_secs()),
             false => chain(error),
         };
+        if message.contains(WRONG_LOGIN) {
+            // Once and no more: a company's account is locked after a few wrong passwords.
+            let reason = "the proxy in HTTPS_PROXY or ALL_PROXY wants another user or password".to_owned();
+            return Error::Refused { url: url.to_owned(), reason };
+        }
         trust::distrusted(url, &message, error).unwrap_or(Error::Transport { url: url.to_owned(), message })
     }
 }

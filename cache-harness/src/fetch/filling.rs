@@ -144,13 +144,15 @@ impl Filling {
             bytes = later;
         }
         self.moved()?;
-        let done = self.plan.expected(stream).is_empty() && !self.plan.extend(stream, end, self.portion);
-        if done && !bytes.is_empty() && self.plan.is_complete() {
-            let error = self.too_many(self.plan.there().prefix() + bytes.len() as u64, source);
+        // What is left over is usually another stream's by now; beyond the end of the file it is nobody's.
+        let past = self.plan.expected(stream).start + bytes.len() as u64;
+        if self.plan.size().is_some_and(|size| past > size) {
+            let error = self.too_many(past, source);
             self.start_over()?;
             return Err(error);
         }
-        Ok(if done { Next::Stop } else { Next::More })
+        let goes_on = !self.plan.expected(stream).is_empty() || self.plan.extend(stream, end, self.portion);
+        Ok(if goes_on { Next::More } else { Next::Stop })
     }
 
     /// Takes what `stream` brings of the whole file, from byte `at` on, though parts of it are there. What is there is

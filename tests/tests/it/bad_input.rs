@@ -52,7 +52,9 @@ fn a_catalog_that_cannot_be_meant_is_told_with_line_and_column() {
         (
             "[models.m]\nurls = [\"http://a.example/m\"]\n",
             "2:9: `urls` in [models.m]: `http://a.example/m` cannot be used: plain http is allowed only to this \
-             machine (127.0.0.0/8, [::1], localhost): use https",
+             machine (127.0.0.0/8, [::1], localhost): use https\nhint: without https there, `insecure_http = true` in \
+             [models.m] allows it: the pinned digest still protects the bytes, but who is on the way reads which file it \
+             is, and its size",
         ),
         (
             "[models.m]\nurls = [\"https://a.example/..%2fm\"]\n",

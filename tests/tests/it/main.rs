@@ -1,6 +1,7 @@
 //! What was promised, shown from outside: real processes, a real store, a server that counts.
 #![expect(clippy::disallowed_methods, reason = "tests prepare, damage and inspect files themselves")]
 
+mod parts;
 mod pinned;
 mod project;
 

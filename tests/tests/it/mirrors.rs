@@ -112,6 +112,34 @@ fn a_mirror_with_wrong_bytes_is_named_and_the_next_source_is_used() {
 }
 
 #[test]
+fn where_a_mirror_breaks_off_the_hub_goes_on() {
+    let (hub, mirror) = (Server::start().unwrap(), Server::start().unwrap());
+    let model = Pinned::weights("m", 1, 1_000_000);
+    let project = project(&mirrors(&[by_content(&mirror)]), &[&model], &hub);
+    let content = content_path(&model);
+    mirror.put(&content, model.files[0].1.clone());
+    mirror.fault(&content, Fault::CutAt { byte: 600_000, times: 1 });
+    mirror.fault(&content, Fault::Status { code: 404, retry_after: None, times: Fault::ALWAYS });
+    project.run(&["restore", "m"]).succeeded();
+    let sent = |server: &Server| server.requests().iter().map(|request| request.bytes_sent).sum::<u64>();
+    let (by_mirror, by_hub) = (sent(&mirror), sent(&hub));
+    assert!(by_hub > 0 && by_mirror + by_hub < 1_100_000, "{by_mirror} {by_hub} {:?}", hub.requests());
+}
+
+#[test]
+fn a_large_file_with_one_wrong_byte_on_a_mirror_comes_right_and_the_mirror_is_named() {
+    let (hub, mirror) = (Server::start().unwrap(), Server::start().unwrap());
+    let model = Pinned::weights("m", 1, 40_000_000);
+    let project = project(&mirrors(&[by_content(&mirror)]), &[&model], &hub);
+    let content = content_path(&model);
+    mirror.put(&content, model.files[0].1.clone());
+    mirror.fault(&content, Fault::WrongByte { at: 1_000, times: Fault::ALWAYS });
+    let ended = project.run(&["restore", "m"]).succeeded();
+    assert!(ended.stderr.contains(&format!("from {}{content} has sha256 ", mirror.url())), "{}", ended.stderr);
+    assert!(!hub.requests().is_empty());
+}
+
+#[test]
 fn a_mirror_shaped_as_the_hub_serves_its_models_and_is_skipped_for_others() {
     let (hub, mirror) = (Server::start().unwrap(), Server::start().unwrap());
     let model = weights();
