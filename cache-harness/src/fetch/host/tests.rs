@@ -138,7 +138,7 @@ fn a_state_that_somebody_wrote_into_costs_no_request() {
     wait_for(async {
         assert_eq!(ask(folder.path(), &url, Duration::ZERO).await, Ok(200));
         let [state] = &crate::fs::list(folder.path()).unwrap()[..] else { panic!("not one file") };
-        for content in [&b"\xff\xfe"[..], b"{", &[b'1'; 100_000], b""] {
+        for content in [&b"\xff\xfe"[..], b"{", &vec![b'1'; 100_000], b""] {
             crate::fs::write_durable(state, content).unwrap();
             assert_eq!(ask(folder.path(), &url, Duration::ZERO).await, Ok(200));
         }

@@ -40,7 +40,8 @@ struct Simulated {
     requests: u64,
     window: u64,
     passed: VecDeque<u64>,
-    tokens: f64,
+    /// Each ms adds `requests`, each request takes `window`.
+    credit: u64,
     refilled: u64,
     closed_until: u64,
     refused: usize,
@@ -56,7 +57,7 @@ impl Simulated {
             requests,
             window,
             passed: VecDeque::new(),
-            tokens: f64::from(u32::try_from(size).unwrap()),
+            credit: size * window,
             refilled: START,
             closed_until: 0,
             refused: 0,
@@ -68,7 +69,6 @@ impl Simulated {
         if now < self.closed_until {
             self.early += 1;
         }
-        let per_token = self.window as f64 / self.requests as f64;
         let (left, opens) = match self.counting {
             Counting::Fixed { phase } => {
                 let begin = now - (now + phase) % self.window;
@@ -81,16 +81,16 @@ impl Simulated {
                 (left, self.passed.front().map_or(now, |at| at + self.window))
             }
             Counting::Bucket { size } => {
-                self.tokens = (self.tokens + (now - self.refilled) as f64 / per_token).min(size as f64);
+                self.credit = (self.credit + (now - self.refilled) * self.requests).min(size * self.window);
                 self.refilled = now;
-                (self.tokens as u64, now + per_token.ceil() as u64)
+                (self.credit / self.window, now + self.window.div_ceil(self.requests))
             }
         };
         let passes = left > 0;
         if passes || matches!(self.counting, Counting::Sliding { strict: true }) {
             self.passed.push_back(now);
         }
-        self.tokens -= f64::from(u8::from(passes));
+        self.credit = self.credit.saturating_sub(if passes { self.window } else { 0 });
         let seconds = Duration::from_secs((opens - now).div_ceil(1000).max(1));
         let pause = match self.telling {
             Telling::RetryAfter => Some(seconds),
