@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use reqwest::header::HeaderMap;
+
 /// `Content-Range` of a 206 (RFC 9110, section 14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ContentRange {
@@ -35,6 +37,91 @@ pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
+/// What a host says is left of its quota.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Allowance {
+    /// Which quota, if it has a name; at most [`LONGEST_NAME`] bytes.
+    pub(super) name: String,
+    /// Requests.
+    pub(super) remaining: u64,
+    /// How long until there is more.
+    pub(super) reset: Duration,
+}
+
+/// A host's quota: so many requests in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Policy {
+    pub(super) requests: u64,
+    pub(super) window: Duration,
+}
+
+const LONGEST_NAME: usize = 64;
+
+/// What is left by `RateLimit` (draft-ietf-httpapi-ratelimit-headers-09), or by the three fields of its early drafts.
+pub(super) fn allowance(headers: &HeaderMap) -> Option<Allowance> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(allowance) = text("ratelimit").and_then(rate_limit) {
+        return Some(allowance);
+    }
+    let number = |name: &str| text(name)?.trim().parse().ok();
+    let (remaining, reset) = (number("ratelimit-remaining")?, Duration::from_secs(number("ratelimit-reset")?));
+    Some(Allowance { name: String::new(), remaining, reset })
+}
+
+/// The quota by `RateLimit-Policy`.
+pub(super) fn policy(headers: &HeaderMap) -> Option<Policy> {
+    headers.get("ratelimit-policy").and_then(|value| value.to_str().ok()).and_then(rate_limit_policy)
+}
+
+/// Reads `"api";r=0;t=55`, and `limit=9, remaining=0, reset=55` of draft 7. Of several quotas the one that lets
+/// least through; among those, for longest.
+fn rate_limit(text: &str) -> Option<Allowance> {
+    let quotas = split(text, ',').filter_map(|member| {
+        let (remaining, reset) = (parameter(member, "r")?, Duration::from_secs(parameter(member, "t")?));
+        // The Hub writes the kind of its window before the name.
+        let name = split(member, ';').filter(|part| part.starts_with('"') || !part.contains('=')).last()?;
+        let name = name.trim_matches('"').chars().filter(char::is_ascii).take(LONGEST_NAME).collect();
+        Some(Allowance { name, remaining, reset })
+    });
+    quotas.min_by_key(|quota| (quota.remaining, std::cmp::Reverse(quota.reset))).or_else(|| {
+        let member = |name| split(text, ',').find_map(|member| parameter(member, name));
+        let (remaining, reset) = (member("remaining")?, Duration::from_secs(member("reset")?));
+        Some(Allowance { name: String::new(), remaining, reset })
+    })
+}
+
+/// Reads `"fixed window";"api";q=500;w=300`, and `500;w=300` of draft 7. Of several quotas the one of the longest
+/// window.
+fn rate_limit_policy(text: &str) -> Option<Policy> {
+    let quotas = split(text, ',').filter_map(|member| {
+        let requests = parameter(member, "q").or_else(|| split(member, ';').next()?.parse().ok())?;
+        let window = Duration::from_secs(parameter(member, "w")?);
+        (requests > 0 && !window.is_zero()).then_some(Policy { requests, window })
+    });
+    quotas.max_by_key(|quota| quota.window)
+}
+
+/// The number that a member of a list has under this name.
+fn parameter(member: &str, name: &str) -> Option<u64> {
+    let value = |part: &str| part.split_once('=').filter(|(given, _)| given.trim() == name)?.1.trim().parse().ok();
+    split(member, ';').find_map(value)
+}
+
+/// The parts of a structured field between separators that are not in quotes, trimmed.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let separates = move |character: char| {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => return !quoted && character == separator,
+        }
+        false
+    };
+    text.split(separates).map(str::trim)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +146,53 @@ mod tests {
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:07 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
+    }
+
+    fn left(name: &str, remaining: u64, reset: u64) -> Allowance {
+        Allowance { name: name.to_owned(), remaining, reset: Duration::from_secs(reset) }
+    }
+
+    #[test]
+    fn what_is_left_is_read_in_the_forms_of_all_drafts() {
+        assert_eq!(rate_limit(r#""api";r=0;t=55"#), Some(left("api", 0, 55)));
+        assert_eq!(rate_limit(r#""fixed window";"api"; r=7 ;t=55"#), Some(left("api", 7, 55)));
+        assert_eq!(rate_limit(r#""hour";r=3;t=900, "day";r=0;t=5, "week";r=0;t=9"#), Some(left("week", 0, 9)));
+        assert_eq!(rate_limit(r#""a;r=1,\"b";r=2;t=3"#), Some(left(r#"a;r=1,\"b"#, 2, 3)));
+        assert_eq!(rate_limit("limit=100, remaining=50, reset=5"), Some(left("", 50, 5)));
+        assert_eq!(rate_limit(r#""api";r=-1;t=55"#), None);
+        let mut headers = HeaderMap::new();
+        assert_eq!(allowance(&headers), None);
+        headers.insert("RateLimit-Remaining", "4".parse().unwrap());
+        assert_eq!(allowance(&headers), None);
+        headers.insert("RateLimit-Reset", "60".parse().unwrap());
+        assert_eq!(allowance(&headers), Some(left("", 4, 60)));
+        headers.insert("RateLimit", "\"api\";r=1;t=2".parse().unwrap());
+        assert_eq!(allowance(&headers), Some(left("api", 1, 2)));
+    }
+
+    #[test]
+    fn a_policy_is_read_in_the_forms_of_all_drafts() {
+        assert_eq!(
+            rate_limit_policy(r#""fixed window";"api";q=500;w=300"#),
+            Some(Policy { requests: 500, window: Duration::from_secs(300) })
+        );
+        assert_eq!(
+            rate_limit_policy("10;w=1, 50;w=60"),
+            Some(Policy { requests: 50, window: Duration::from_secs(60) })
+        );
+        for wrong in ["", "10", "q=0;w=1", r#""api";q=5;w=0"#, r#""q=5;w=3""#, "99999999999999999999;w=1"] {
+            assert_eq!(rate_limit_policy(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_field_makes_a_parser_panic(text in r#"(\PC|["\\;,= ]|r=|t=|q=|w=|[0-9]+){0,40}"#) {
+            let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
+            let _ = (content_range(&text), retry_after(&text, now), rate_limit_policy(&text));
+            if let Some(allowance) = rate_limit(&text) {
+                assert!(allowance.name.len() <= LONGEST_NAME);
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@
 //! download   one file: which stream asks which source for what   plan  width  retry   (pure)
 //!   part       one stream: judges an answer, hands on its bytes    filling            plan + partial
 //!     exchange   one request along its redirects                   host               the budget of its host
-//!       clients    the connections; line: their thread               head               fields of an answer (pure)
+//!       clients    the connections; line: their thread               pace  head         how often to ask, as told (pure)
 //! ```
 
 mod candidates;
@@ -22,6 +22,7 @@ mod host;
 mod line;
 mod local;
 mod message;
+mod pace;
 mod part;
 mod plan;
 mod retry;

@@ -17,6 +17,7 @@ mod mirrors;
 mod offline;
 mod one_download;
 mod placing;
+mod rate_limit;
 mod resume;
 mod suite;
 mod tampering;
