@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::{FilePath, ModelName};
 use crate::provider_kind::ProviderKind;
 use crate::suggestion::nearest;
+use crate::unpack::Format;
 
 /// The models of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub(crate) struct Declared {
     pub(crate) hub_id: Option<String>,
     /// The model to take when every source of this one fails.
     pub(crate) fallback: Option<ModelName>,
-    /// The digest of a `urls` model's file, if it stands in the catalog.
+    /// The digest of what the `urls` of a model send, if it stands in the catalog.
     pub(crate) sha256: Option<Sha256Digest>,
     pub(crate) capabilities: Vec<String>,
     pub(crate) description: Option<String>,
@@ -47,6 +48,8 @@ pub(crate) enum Source {
     Hub { repo: String, revision: String, files: Vec<String> },
     /// One file under several addresses; there is at least one.
     Urls(Vec<String>),
+    /// One archive under several addresses, at least one; `files` are patterns of what comes out, and empty for all.
+    Archive { urls: Vec<String>, files: Vec<String> },
     /// A file or folder of the project: absolute, and as written.
     Path(PathBuf, String),
 }
@@ -58,13 +61,16 @@ impl Source {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Hub { repo, revision, .. } => format!("hub:{repo}@{revision}"),
-            Self::Urls(urls) => {
-                let name = urls.first().and_then(|url| address::file_name(url).ok());
-                format!("urls:{}", name.as_ref().map_or("", FilePath::as_str))
-            }
+            Self::Urls(urls) => format!("urls:{}", first_name(urls)),
+            Self::Archive { urls, .. } => format!("unpack:{}", first_name(urls)),
             Self::Path(_, written) => format!("path:{written}"),
         }
     }
+}
+
+fn first_name(urls: &[String]) -> String {
+    let name = urls.first().and_then(|url| address::file_name(url).ok());
+    name.map_or_else(String::new, String::from)
 }
 
 impl Catalog {
@@ -177,11 +183,16 @@ fn read_source(table: &mut Table<'_>, folder: &Path, environment: &Environment) 
     let path = table.string("path")?;
     let revision = table.parsed("revision", parse_revision)?;
     let files = table.strings("files")?;
-    if hub.is_none() {
-        let places = [("revision", revision.as_ref().map(|found| found.place)), ("files", first_place(files.as_ref()))];
-        if let Some((key, place)) = places.into_iter().find_map(|(key, place)| Some((key, place?))) {
-            return Err(table.malformed(place, only_with(table, key, "hub"), None));
-        }
+    let unpack = table.boolean("unpack")?.filter(|unpack| unpack.value);
+    if let (Some(unpack), None) = (&unpack, &urls) {
+        return Err(table.malformed(unpack.place, only_with(table, "unpack", "urls"), None));
+    }
+    if let (Some(revision), None) = (&revision, &hub) {
+        return Err(table.malformed(revision.place, only_with(table, "revision", "hub"), None));
+    }
+    if let (Some(place), None, None) = (first_place(files.as_ref()), &hub, &unpack) {
+        let message = format!("`files` {} is only for a model with `hub` or `unpack`", table.label());
+        return Err(table.malformed(place, message, None));
     }
     match (hub, urls, path) {
         (Some(repo), None, None) => {
@@ -189,7 +200,16 @@ fn read_source(table: &mut Table<'_>, folder: &Path, environment: &Environment) 
             let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
             Ok(Source::Hub { repo: repo.value, revision, files })
         }
-        (None, Some(urls), None) => read_urls(table, urls),
+        (None, Some(urls), None) if unpack.is_some() => {
+            let (first, urls) = (urls.first().map(|url| url.place), read_urls(table, urls)?);
+            if let Err(reason) = Format::of(&first_name(&urls)) {
+                let message = format!("`urls` {}: `{}` cannot be unpacked: {reason}", table.label(), first_name(&urls));
+                return Err(table.malformed(first.unwrap_or(table.place()), message, None));
+            }
+            let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
+            Ok(Source::Archive { urls, files })
+        }
+        (None, Some(urls), None) => read_urls(table, urls).map(Source::Urls),
         (None, None, Some(Placed { value, place })) => match environment.path_from(folder, value) {
             Ok(path) => Ok(Source::Path(path, value.to_owned())),
             Err(reason) => Err(table.malformed(place, format!("`path` {}: {reason}", table.label()), None)),
@@ -223,7 +243,7 @@ fn read_patterns(table: &Table<'_>, patterns: Vec<Placed<&str>>) -> Result<Vec<S
     checked.collect()
 }
 
-fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>) -> Result<Source> {
+fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>) -> Result<Vec<String>> {
     let refused = |place, url: &str, reason: String| {
         let url = address::shown(url);
         table.malformed(place, format!("`urls` {}: `{url}` cannot be used: {reason}", table.label()), None)
@@ -235,7 +255,7 @@ fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>) -> Result<Source> {
         address::is_allowed(url.value).map_err(|reason| refused(url.place, url.value, reason))?;
     }
     address::file_name(first.value).map_err(|reason| refused(first.place, first.value, reason))?;
-    Ok(Source::Urls(urls.into_iter().map(|url| url.value.to_owned()).collect()))
+    Ok(urls.into_iter().map(|url| url.value.to_owned()).collect())
 }
 
 /// A repository's id: `owner/name`, or `name` alone for the oldest models.
@@ -279,7 +299,8 @@ mod tests {
     fn each_source_has_its_defaults_and_its_description() {
         let catalog = read(
             "[models.a]\nhub = 'openai/whisper-tiny'\nfallback = 'b'\n[models.b]\nurls = ['http://localhost:1/x/ggml.bin?y']\n\
-             [models.'c/d.e']\npath = 'fixtures/minilm'\nprovider = 'huggingface'\nhub_id = 'o/n'",
+             [models.'c/d.e']\npath = 'fixtures/minilm'\nprovider = 'huggingface'\nhub_id = 'o/n'\n\
+             [models.f]\nurls = ['https://a.example/m.tar.gz']\nunpack = true",
         )
         .unwrap();
         let told = |name| {
@@ -290,6 +311,7 @@ mod tests {
         assert_eq!(told("a"), ("hub:openai/whisper-tiny@main".into(), "huggingface", hub, 1));
         assert_eq!(told("b"), ("urls:ggml.bin".into(), "directory", None, 4));
         assert_eq!(told("c/d.e"), ("path:fixtures/minilm".into(), "huggingface", Some("o/n".into()), 6));
+        assert_eq!(told("f"), ("unpack:m.tar.gz".into(), "directory", None, 10));
         let absolute = Source::Path("/p/fixtures/minilm".into(), "fixtures/minilm".into());
         assert_eq!(catalog.get("c/d.e").unwrap().source, absolute);
         assert_eq!(
@@ -315,7 +337,15 @@ mod tests {
                 "[models.a]\nhub = 'o/n'\nrevision = '../x'",
                 "3:12: `revision` in [models.a]: `../x` has a `.` or `..` part, which could leave its folder",
             ),
-            ("[models.a]\npath = 'x'\nfiles = ['y']", "3:10: `files` in [models.a] is only for a model with `hub`"),
+            (
+                "[models.a]\npath = 'x'\nfiles = ['y']",
+                "3:10: `files` in [models.a] is only for a model with `hub` or `unpack`",
+            ),
+            ("[models.a]\npath = 'x'\nunpack = true", "3:10: `unpack` in [models.a] is only for a model with `urls`"),
+            (
+                "[models.a]\nurls = ['https://a.example/m.rar']\nunpack = true",
+                "2:9: `urls` in [models.a]: `m.rar` cannot be unpacked: its name ends with none of `.tar.gz`, `.tar.zst`, `.tar.xz`, `.tar.bz2`, `.tgz`, `.tzst`, `.txz`, `.tbz2`, `.tar`, `.zip`, `.gz`, `.zst`, `.xz`, `.bz2`",
+            ),
             (
                 "[models.a]\nurls = ['https://a.example/m', 'http://a.example/m']",
                 "2:32: `urls` in [models.a]: `http://a.example/m` cannot be used: plain http is allowed only to this machine (127.0.0.0/8, [::1], localhost): use https",

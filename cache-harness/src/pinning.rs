@@ -2,8 +2,10 @@
 //!
 //! A `path` model is read where it stands. A `urls` model is downloaded once, into the store if that can be used,
 //! so that its first test need not fetch it again. Of several addresses only the first is asked: what the others
-//! send is compared with this pin whenever they are used. Nothing here writes a catalog or a lock file.
+//! send is compared with this pin whenever they are used. What is unpacked is pinned twice: what was sent, and each
+//! file that came out of it. Nothing here writes a catalog or a lock file.
 
+mod archive;
 mod folder;
 
 use std::path::Path;
@@ -42,17 +44,24 @@ impl Pinning<'_> {
     /// A file that cannot be read or named, a download that fails or must not be made, bytes other than the digest
     /// in the catalog, and a model of the Hub without pins of the declared source.
     pub(crate) fn pin(self, declared: &Declared) -> Result<Pins> {
-        let files = match &declared.source {
-            Source::Path(path, _) => pin_path(path)?,
-            Source::Urls(urls) => vec![self.pin_urls(declared, urls)?],
+        let (archive, files) = match &declared.source {
+            Source::Path(path, _) => (None, pin_path(path)?),
+            Source::Urls(urls) => (None, vec![self.pin_urls(declared, urls)?]),
+            Source::Archive { urls, files } => {
+                let url = urls.first().map_or("", String::as_str);
+                let path = named(url)?;
+                let download = Download { pinning: self, declared, path: &path, url };
+                let (archive, files) = download.unpack(urls, files)?;
+                (Some(archive), files)
+            }
             Source::Hub { .. } => return pins::resolve(declared, self.lock),
         };
-        Ok(Pins { source: declared.source.describe(), commit: None, files })
+        Ok(Pins { source: declared.source.describe(), commit: None, archive, files })
     }
 
     fn pin_urls(self, declared: &Declared, urls: &[String]) -> Result<PinnedFile> {
         let url = urls.first().map_or("", String::as_str);
-        let path = address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })?;
+        let path = named(url)?;
         let pinned = |sha256, size| PinnedFile { path: path.clone(), size: Some(size), sha256, etag: None };
         let download = Download { pinning: self, declared, path: &path, url };
         let Some(sha256) = declared.sha256 else {
@@ -153,6 +162,11 @@ impl Download<'_> {
     fn progress(&self) -> &Progress {
         self.pinning.progress
     }
+}
+
+/// The file that an address names.
+fn named(url: &str) -> Result<FilePath> {
+    address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })
 }
 
 fn size(path: &Path) -> u64 {

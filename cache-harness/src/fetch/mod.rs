@@ -35,7 +35,7 @@ impl Source {
         matches!(self, Self::Url { .. })
     }
 
-    /// The sources of one file of a model, in the order they are tried.
+    /// The sources of one file of a model, in the order they are tried; for a model that is unpacked, of its archive.
     ///
     /// A Hub file is asked for by commit: a full pin needs neither an API call nor a HEAD request.
     pub(crate) fn of(declared: &Declared, pins: &Pins, file: &PinnedFile, config: &Config) -> Vec<Self> {
@@ -46,7 +46,9 @@ impl Source {
                 let url = format!("{endpoint}/{repo}/resolve/{commit}/{path}");
                 vec![Self::Url { url, token: config.token.clone() }]
             }
-            catalog::Source::Urls(urls) => urls.iter().map(|url| Self::Url { url: url.clone(), token: None }).collect(),
+            catalog::Source::Urls(urls) | catalog::Source::Archive { urls, .. } => {
+                urls.iter().map(|url| Self::Url { url: url.clone(), token: None }).collect()
+            }
             catalog::Source::Path(path, _) if path.is_dir() => vec![Self::Path(file.path.below(path))],
             catalog::Source::Path(path, _) => vec![Self::Path(path.clone())],
         }
@@ -68,6 +70,14 @@ pub(crate) struct Job<'a> {
 pub(crate) struct Fetched {
     /// The pinned bytes are published, or no source had them.
     pub(crate) memo: Result<Memo>,
+    pub(crate) effort: Effort,
+}
+
+/// How a fetch ended whose bytes are not published.
+#[derive(Debug)]
+pub(crate) struct Brought {
+    /// A partial that holds the pinned bytes, or why no source had them.
+    pub(crate) partial: Result<(Partial, Received)>,
     pub(crate) effort: Effort,
 }
 
@@ -101,12 +111,24 @@ impl Fetcher {
     ///
     /// It fails with [`Error::SourcesFailed`] with what each source failed with; at once what fails on our own disk.
     pub(crate) fn fill(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Fetched {
-        let mut effort = Effort::default();
-        let memo = self.try_sources(job, partial, progress, &mut effort);
-        Fetched { memo, effort }
+        let Brought { partial, effort } = self.bring(job, partial, progress);
+        Fetched { memo: partial.and_then(|(partial, received)| partial.commit(received)), effort }
     }
 
-    fn try_sources(&self, job: Job<'_>, partial: Partial, progress: &Progress, effort: &mut Effort) -> Result<Memo> {
+    /// The same, but hands the verified partial back instead of publishing it.
+    pub(crate) fn bring(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Brought {
+        let mut effort = Effort::default();
+        let partial = self.try_sources(job, partial, progress, &mut effort);
+        Brought { partial, effort }
+    }
+
+    fn try_sources(
+        &self,
+        job: Job<'_>,
+        partial: Partial,
+        progress: &Progress,
+        effort: &mut Effort,
+    ) -> Result<(Partial, Received)> {
         let mut attempts = Vec::new();
         let mut slot = Some(partial);
         for source in job.sources {
@@ -125,7 +147,7 @@ impl Fetcher {
                 }
             };
             let error = match received {
-                Ok(received) if received.digest == *partial.digest() => return partial.commit(received),
+                Ok(received) if received.digest == *partial.digest() => return Ok((partial, received)),
                 Ok(received) => {
                     // The next source must not go on from these.
                     partial.restart()?;
