@@ -157,7 +157,7 @@ impl Filling<'_> {
                 let pinned = file.size.unwrap_or_default();
                 self.refused(format!("`{}` has more than the {pinned} bytes that are pinned", file.path))
             })?;
-            partial.write(&buffer[..count])?;
+            partial.append(&buffer[..count])?;
         }
     }
 

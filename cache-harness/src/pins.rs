@@ -78,7 +78,7 @@ impl LockFile {
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let document = Document::parse(path, text)?;
         let mut root = document.root();
-        let version = root.whole_number("version", MOST_BYTES)?;
+        let version = root.whole_number("version", 0..=MOST_BYTES)?;
         let version = root.required("version", version)?;
         if version.value < VERSION {
             return Err(root.malformed(version.place, format!("version {} is unknown", version.value), None));
@@ -150,7 +150,7 @@ impl PinnedFile {
     fn read(mut table: Table<'_>, unknown_keys: UnknownKeys) -> Result<(Self, Place)> {
         let path = table.parsed("path", str::parse::<FilePath>)?;
         let Placed { value: path, place } = table.required("path", path)?;
-        let size = table.whole_number("size", MOST_BYTES)?.map(|found| found.value);
+        let size = table.whole_number("size", 0..=MOST_BYTES)?.map(|found| found.value);
         let size = Some(table.required("size", size)?);
         let sha256 = table.parsed("sha256", str::parse::<Sha256Digest>)?;
         let sha256 = table.required("sha256", sha256)?.value;

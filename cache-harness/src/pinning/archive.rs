@@ -9,7 +9,6 @@ use std::io::{ErrorKind, Read};
 use super::{Download, size};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
-use crate::fetch;
 use crate::fs;
 use crate::lock::Waiting;
 use crate::model::FilePath;
@@ -26,12 +25,12 @@ struct Sent {
 }
 
 impl Download<'_> {
-    /// The pins of the archive at `urls` and of the files in it that `patterns` mean.
-    pub(super) fn unpack(&self, urls: &[String], patterns: &[String]) -> Result<(PinnedFile, Vec<PinnedFile>)> {
+    /// The pins of the archive and of the files in it that `patterns` mean.
+    pub(super) fn unpack(&self, patterns: &[String]) -> Result<(PinnedFile, Vec<PinnedFile>)> {
         let archive = Archive::new(self.path, patterns, self.limit())?;
         self.with_store(|store| {
             let sent = match self.declared.sha256 {
-                Some(sha256) => self.sent(store, &sha256, urls)?,
+                Some(sha256) => self.sent(store, sha256)?,
                 None => self.sent_unknown(store)?,
             };
             let mut files = Vec::new();
@@ -53,18 +52,15 @@ impl Download<'_> {
     }
 
     fn sent_unknown(&self, store: &Store) -> Result<Sent> {
-        self.refuse_offline()?;
-        let moved = || size(&store.partial(&Sha256Digest::of(self.url.as_bytes())));
-        let draft = store.draft(self.url, self.limit(), &self.waiting(&moved))?;
-        let (draft, received) = self.pinning.fetcher.take(self.job(&[]), self.url, draft, self.progress())?;
+        let (draft, received) = self.bring_unknown(store)?;
         Ok(Sent { file: draft.reader()?, received, partial: Some(draft) })
     }
 
-    fn sent(&self, store: &Store, sha256: &Sha256Digest, urls: &[String]) -> Result<Sent> {
-        let sources: Vec<_> = urls.iter().map(|url| fetch::Source::Url { url: url.clone(), token: None }).collect();
-        let moved = || size(&store.partial(sha256));
+    fn sent(&self, store: &Store, sha256: Sha256Digest) -> Result<Sent> {
+        let sources = self.sources(sha256);
+        let moved = || size(&store.partial(&sha256));
         loop {
-            match store.slot(sha256, None, self.limit(), &self.waiting(&moved))? {
+            match store.slot(&sha256, None, self.limit(), &self.waiting(&moved))? {
                 Slot::Vacant(partial) => {
                     self.refuse_offline()?;
                     let brought = self.pinning.fetcher.bring(self.job(&sources), partial, self.progress());
@@ -74,10 +70,10 @@ impl Download<'_> {
                 // Another model has the archive as its own file.
                 Slot::Present => {
                     let mut proofs = Proofs::new(store, self.pinning.config.rehash_after.value, OnDamage::Quarantine);
-                    if let Checked::Proven(memo) = proofs.check(sha256, None)? {
-                        let path = store.blob(sha256);
+                    if let Checked::Proven(memo) = proofs.check(&sha256, None)? {
+                        let path = store.blob(&sha256);
                         let file = fs::open(&path).map_err(Error::io("open", &path))?;
-                        let received = Received { digest: *sha256, size: memo.fingerprint.size };
+                        let received = Received { digest: sha256, size: memo.fingerprint.size };
                         return Ok(Sent { file, received, partial: None });
                     }
                 }
@@ -99,7 +95,7 @@ impl Download<'_> {
         let received = loop {
             match content.read(&mut buffer) {
                 Ok(0) => break draft.finish()?,
-                Ok(count) => draft.write(&buffer[..count])?,
+                Ok(count) => draft.append(&buffer[..count])?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(archive.unreadable(&path, &error)),
             }
