@@ -110,3 +110,18 @@ fn no_decoders(name: &FilePath) -> Error {
 
 #[cfg(all(test, feature = "archives"))]
 mod tests;
+
+#[cfg(all(test, not(feature = "archives")))]
+mod without_decoders {
+    use super::*;
+
+    #[test]
+    fn without_decoders_the_error_names_the_feature() {
+        let name = "m.tar.gz".parse().unwrap();
+        assert_eq!(
+            Archive::new(&name, &[], 1).unwrap_err().report(),
+            "`m.tar.gz` is not unpacked: this build of cache-harness has no decoders\n\
+             hint: add the feature `archives` where you depend on cache-harness"
+        );
+    }
+}

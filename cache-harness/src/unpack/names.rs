@@ -71,8 +71,8 @@ impl<'a> Names<'a> {
             }));
         }
         for (end, _) in folded.match_indices('/') {
-            let folder = self.taken.entry(folded[..end].to_owned()).or_insert_with(|| Taken::FolderOf(path.clone()));
-            if let Taken::File(other) = folder {
+            let above = self.taken.entry(folded[..end].to_owned()).or_insert_with(|| Taken::FolderOf(path.clone()));
+            if let Taken::File(other) = above {
                 let message = format!("`{path}` needs a folder where `{other}` is a file");
                 return Err(self.archive.refused(message));
             }

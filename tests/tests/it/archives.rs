@@ -137,7 +137,8 @@ fn refusal(name: &str, archive: &[u8]) -> String {
     let project = project(&server, name, archive.to_vec(), "");
     let locking = project.run(&["lock"]);
     assert_eq!(locking.code, Some(1), "{locking:?}");
-    project.lock(&lock(name, archive, &[("model.bin", b"weights")]));
+    // Bytes that no archive here has: what `lock` took out before it refused the rest is in the store.
+    project.lock(&lock(name, archive, &[("model.bin", b"other weights")]));
     let restoring = project.run(&["restore", "m"]);
     assert_eq!(restoring.code, Some(1), "{restoring:?}");
     assert!(!project.cache().join("models").exists());

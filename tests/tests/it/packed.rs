@@ -23,6 +23,9 @@ pub(crate) fn tar_of(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
         header.set_mode(0o644);
         header.set_size(content.len() as u64);
         header.as_old_mut().linkname[..8].copy_from_slice(b"/etc/pwd");
+        if let Some(gnu) = header.as_gnu_mut() {
+            gnu.set_real_size(content.len() as u64);
+        }
         header.set_cksum();
         builder.append(&header, *content).unwrap();
     }
@@ -56,7 +59,9 @@ pub(crate) fn replaced(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let places: Vec<_> = (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
     assert!(!places.is_empty());
-    places.into_iter().for_each(|at| bytes[at..at + to.len()].copy_from_slice(to));
+    for at in places {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
     bytes
 }
 
