@@ -11,6 +11,7 @@
 //! One stream begins. [`Width`] says how many there are to be; further ones take the bytes that nobody is bringing, also
 //! from other sources. A stream that stands still while others flow is ended, and what it was to bring taken by them.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,11 @@ const LEAST_PART: u64 = 1 << 20;
 const LEAST_STOLEN: u64 = 256 << 10;
 /// How long a part should take at least: beyond that the pause between two parts does not count.
 const PART_TAKES: Duration = Duration::from_secs(1);
-/// A stream that brings nothing for this long, while others do, is ended.
+/// A stream that would end sooner is left alone.
+const WORTHWHILE: Duration = Duration::from_millis(200);
+/// A stream that would take longer is ended if it is slower than the others.
+const SLOW: Duration = Duration::from_secs(2);
+/// A stream that brings nothing for this long is ended if others can bring its bytes.
 const STANDSTILL: Duration = Duration::from_secs(3);
 /// One file on its way here.
 pub(super) struct Download {
@@ -179,6 +184,7 @@ impl Download {
         let range = {
             let mut filling = self.filling();
             filling.portion = portion;
+            filling.plan.shorten(portion);
             filling.plan.take(stream, portion)
         };
         let Some(range) = range.or_else(|| self.steal(stream, role)) else { return false };
@@ -218,24 +224,29 @@ impl Download {
         (filling.plan.missing() / wanted as u64).min(lasting).max(LEAST_PART)
     }
 
-    /// Takes over from the stream that would end last.
-    fn steal(&mut self, thief: StreamId, role: Role) -> Option<std::ops::Range<u64>> {
+    /// Takes over from the stream that would end last: half of what it is to bring, or all if it is slow.
+    fn steal(&mut self, thief: StreamId, role: Role) -> Option<Range<u64>> {
         if role == Role::Alone {
             return None;
         }
-        let mut filling = lock(&self.filling);
-        let left = |stream: StreamId, flow: &Flow| {
-            let expected = filling.plan.expected(stream);
-            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-            let (bytes, came) = ((expected.end - expected.start) as f64, flow.bytes.max(1) as f64);
-            bytes * flow.since.elapsed().as_secs_f64() / came
+        let (victim, seconds, rate) = {
+            let filling = self.filling();
+            let pace = |(stream, flow): (&StreamId, &Flow)| {
+                let expected = filling.plan.expected(*stream);
+                let rate = decimal(flow.bytes.max(1)) / flow.since.elapsed().as_secs_f64();
+                (*stream, decimal(expected.end - expected.start) / rate, rate)
+            };
+            filling.flows.iter().map(pace).max_by(|one, other| one.1.total_cmp(&other.1))?
         };
-        let flows: Vec<_> = filling.flows.iter().map(|(stream, flow)| (*stream, left(*stream, flow))).collect();
-        let (victim, seconds) = flows.into_iter().max_by(|one, other| one.1.total_cmp(&other.1))?;
-        if seconds < TICK.as_secs_f64() * 20.0 {
+        if seconds >= SLOW.as_secs_f64() && rate < self.width.each() / 4.0 {
+            self.end(victim);
+            self.filling().effort.retries += 1;
+            return self.filling().plan.take(thief, u64::MAX);
+        }
+        if seconds < WORTHWHILE.as_secs_f64() {
             return None;
         }
-        filling.plan.steal(thief, victim, LEAST_STOLEN)
+        self.filling().plan.steal(thief, victim, LEAST_STOLEN)
     }
 
     /// Looks at what came, and decides how many streams there should be.
@@ -260,18 +271,17 @@ impl Download {
         Ok(())
     }
 
-    /// Ends streams that stand still while others flow.
+    /// Ends streams that stand still, where others can bring their bytes.
     fn end_standing(&mut self, now: Instant) {
-        let flows = self.filling().flows.clone();
-        let flowing = |flow: &Flow| flow.bytes > 0 && now.duration_since(flow.last) < STANDSTILL / 3;
-        if !flows.values().any(flowing) {
+        if self.width.wanted() == 1 {
             return;
         }
-        for (stream, flow) in flows {
-            if now.duration_since(flow.last) >= STANDSTILL && flow.bytes > 0 {
-                self.end(stream);
-                self.filling().effort.retries += 1;
-            }
+        let stands = |flow: &Flow| flow.bytes > 0 && now.duration_since(flow.last) >= STANDSTILL;
+        let standing: Vec<_> =
+            self.filling().flows.iter().filter(|(_, flow)| stands(flow)).map(|(stream, _)| *stream).collect();
+        for stream in standing {
+            self.end(stream);
+            self.filling().effort.retries += 1;
         }
     }
 
@@ -390,4 +400,9 @@ impl Download {
 /// Whether it fails with every source, being about our own disk or budget.
 fn is_our_own(error: &Error) -> bool {
     matches!(error, Error::Io { .. } | Error::OverBudget { .. } | Error::DiskFull { .. })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn decimal(bytes: u64) -> f64 {
+    bytes as f64
 }

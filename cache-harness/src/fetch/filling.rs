@@ -144,13 +144,14 @@ impl Filling {
             bytes = later;
         }
         self.moved()?;
-        let done = self.plan.expected(stream).is_empty() && !self.plan.extend(stream, end, self.portion);
-        if done && !bytes.is_empty() && self.plan.is_complete() {
-            let error = self.too_many(self.plan.there().prefix() + bytes.len() as u64, source);
+        let expected = self.plan.expected(stream);
+        if self.plan.size() == Some(expected.start) && !bytes.is_empty() {
+            let error = self.too_many(expected.start + bytes.len() as u64, source);
             self.start_over()?;
             return Err(error);
         }
-        Ok(if done { Next::Stop } else { Next::More })
+        let goes_on = !expected.is_empty() || self.plan.extend(stream, end, self.portion);
+        Ok(if goes_on { Next::More } else { Next::Stop })
     }
 
     /// Takes what `stream` brings of the whole file, from byte `at` on, though parts of it are there. What is there is

@@ -101,6 +101,13 @@ impl Plan {
         coming.map_or(0..0, |coming| coming.next..coming.end)
     }
 
+    /// No stream is to bring more than `most` bytes from where it is; the rest is missing again.
+    pub(super) fn shorten(&mut self, most: u64) {
+        for coming in &mut self.coming {
+            coming.end = coming.end.min(coming.next.saturating_add(most));
+        }
+    }
+
     /// `stream`, which has brought all it was to bring, goes on with what follows, up to byte `end`, if that is missing;
     /// at most `most` bytes more.
     pub(super) fn extend(&mut self, stream: StreamId, end: u64, most: u64) -> bool {
@@ -162,6 +169,7 @@ mod tests {
         Steal(usize, u64),
         Bring(usize, u64),
         Extend(usize, u64),
+        Shorten(u64),
         Fail(usize),
     }
 
@@ -171,6 +179,7 @@ mod tests {
             (any::<usize>(), 1_u64..20).prop_map(|(victim, least)| Step::Steal(victim, least)),
             (any::<usize>(), 1_u64..60).prop_map(|(stream, bytes)| Step::Bring(stream, bytes)),
             (any::<usize>(), 1_u64..60).prop_map(|(stream, most)| Step::Extend(stream, most)),
+            (1_u64..60).prop_map(Step::Shorten),
             any::<usize>().prop_map(Step::Fail),
         ]
     }
@@ -205,6 +214,7 @@ mod tests {
                         plan.release(stream);
                         streams.retain(|other| *other != stream);
                     },
+                    Step::Shorten(most) => plan.shorten(most),
                     Step::Take(_) => {}
                 }
                 check(&plan, size);

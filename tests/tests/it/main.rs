@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests prepare, damage and inspect files themselves")]
 
 mod packed;
+mod parts;
 mod pinned;
 mod project;
 
