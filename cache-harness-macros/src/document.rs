@@ -19,7 +19,7 @@ pub(crate) struct Declaration {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pinning {
-    /// `urls` with their `sha256`: pinned by the catalog itself.
+    /// `urls` with their `sha256`, unless what they send is unpacked: pinned by the catalog itself.
     Catalog,
     /// Everything else.
     LockFile,
@@ -69,7 +69,8 @@ fn declaration(model: &DeValue<'_>) -> Declaration {
         (None, Some(path)) => Some(format!("path:{path}")),
         (None, None) => None,
     };
-    let pinned = source.is_none() && model.get("urls").is_some() && text("sha256").is_some();
+    let unpacked = model.get("unpack").and_then(|value| value.get_ref().as_bool()).unwrap_or(false);
+    let pinned = source.is_none() && model.get("urls").is_some() && text("sha256").is_some() && !unpacked;
     Declaration { source, pinning: if pinned { Pinning::Catalog } else { Pinning::LockFile } }
 }
 

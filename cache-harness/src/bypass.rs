@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::archive;
 use crate::ask::{Ask, Place};
 use crate::cache::{Account, CachedModelParts, Inner};
 use crate::cached_model::CachedFile;
@@ -74,7 +75,20 @@ fn fetch(
     // A store that can be read but not written still serves.
     let mut sources = vec![Source::Path(inner.store.blob(digest))];
     sources.retain(|source| matches!(source, Source::Path(path) if path.is_file()));
-    if let Some(pinned) = pinned {
+    if prepared.pins.archive.is_some() {
+        // Nothing comes after it that could make up for other bytes.
+        sources.retain(|source| matches!(source, Source::Path(path) if fs::has_digest(path, digest).unwrap_or(false)));
+    }
+    if let Some(archive) = prepared.pins.archive.as_ref().filter(|_| sources.is_empty() && !offline) {
+        if !store.blob(digest).exists() {
+            // All that is in it, so that it is fetched once.
+            let arrived = archive::fetch(inner, prepared, store, archive, &prepared.pins.files);
+            account.add(arrived.effort);
+            arrived.memos?;
+        }
+        return Ok(store.blob(digest));
+    }
+    if let Some(pinned) = pinned.filter(|_| prepared.pins.archive.is_none()) {
         sources.extend(Source::of(&prepared.declared, &prepared.pins, pinned, &inner.config));
     }
     if offline {

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::{FilePath, ModelName};
 use crate::provider_kind::ProviderKind;
 use crate::suggestion::nearest;
+use crate::unpack::Format;
 
 /// The models of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub(crate) struct Declared {
     pub(crate) hub_id: Option<String>,
     /// The model to take when every source of this one fails.
     pub(crate) fallback: Option<ModelName>,
-    /// The digest of a `urls` model's file, if it stands in the catalog.
+    /// The digest of what the `urls` of a model send, if it stands in the catalog.
     pub(crate) sha256: Option<Sha256Digest>,
     /// Which of its addresses may be asked over plain HTTP.
     pub(crate) plain_http: PlainHttp,
@@ -49,6 +50,8 @@ pub(crate) enum Source {
     Hub { repo: String, revision: String, files: Vec<String> },
     /// One file under several addresses; there is at least one.
     Urls(Vec<String>),
+    /// One archive under several addresses, at least one; `files` are patterns of what comes out, and empty for all.
+    Archive { urls: Vec<String>, files: Vec<String> },
     /// A file or folder of the project: absolute, and as written.
     Path(PathBuf, String),
 }
@@ -60,13 +63,16 @@ impl Source {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Hub { repo, revision, .. } => format!("hub:{repo}@{revision}"),
-            Self::Urls(urls) => {
-                let name = urls.first().and_then(|url| address::file_name(url).ok());
-                format!("urls:{}", name.as_ref().map_or("", FilePath::as_str))
-            }
+            Self::Urls(urls) => format!("urls:{}", first_name(urls)),
+            Self::Archive { urls, .. } => format!("unpack:{}", first_name(urls)),
             Self::Path(_, written) => format!("path:{written}"),
         }
     }
+}
+
+fn first_name(urls: &[String]) -> String {
+    let name = urls.first().and_then(|url| address::file_name(url).ok());
+    name.map_or_else(String::new, String::from)
 }
 
 impl Catalog {
@@ -193,11 +199,16 @@ fn read_source(
     let path = table.string("path")?;
     let revision = table.parsed("revision", parse_revision)?;
     let files = table.strings("files")?;
-    if hub.is_none() {
-        let places = [("revision", revision.as_ref().map(|found| found.place)), ("files", first_place(files.as_ref()))];
-        if let Some((key, place)) = places.into_iter().find_map(|(key, place)| Some((key, place?))) {
-            return Err(table.malformed(place, only_with(table, key, "hub"), None));
-        }
+    let unpack = table.boolean("unpack")?.filter(|unpack| unpack.value);
+    if let (Some(unpack), None) = (&unpack, &urls) {
+        return Err(table.malformed(unpack.place, only_with(table, "unpack", "urls"), None));
+    }
+    if let (Some(revision), None) = (&revision, &hub) {
+        return Err(table.malformed(revision.place, only_with(table, "revision", "hub"), None));
+    }
+    if let (Some(place), None, None) = (first_place(files.as_ref()), &hub, &unpack) {
+        let message = format!("`files` {} is only for a model with `hub` or `unpack`", table.label());
+        return Err(table.malformed(place, message, None));
     }
     match (hub, urls, path) {
         (Some(repo), None, None) => {
@@ -205,7 +216,16 @@ fn read_source(
             let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
             Ok(Source::Hub { repo: repo.value, revision, files })
         }
-        (None, Some(urls), None) => read_urls(table, urls, plain_http),
+        (None, Some(urls), None) if unpack.is_some() => {
+            let (first, urls) = (urls.first().map(|url| url.place), read_urls(table, urls, plain_http)?);
+            if let Err(reason) = Format::of(&first_name(&urls)) {
+                let message = format!("`urls` {}: `{}` cannot be unpacked: {reason}", table.label(), first_name(&urls));
+                return Err(table.malformed(first.unwrap_or(table.place()), message, None));
+            }
+            let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
+            Ok(Source::Archive { urls, files })
+        }
+        (None, Some(urls), None) => read_urls(table, urls, plain_http).map(Source::Urls),
         (None, None, Some(Placed { value, place })) => match environment.path_from(folder, value) {
             Ok(path) => Ok(Source::Path(path, value.to_owned())),
             Err(reason) => Err(table.malformed(place, format!("`path` {}: {reason}", table.label()), None)),
@@ -239,7 +259,7 @@ fn read_patterns(table: &Table<'_>, patterns: Vec<Placed<&str>>) -> Result<Vec<S
     checked.collect()
 }
 
-fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>, plain_http: PlainHttp) -> Result<Source> {
+fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>, plain_http: PlainHttp) -> Result<Vec<String>> {
     let refused = |place, url: &str, reason: String| {
         let hint =
             address::is_allowed(url, PlainHttp::Anywhere).is_ok() && address::is_allowed(url, plain_http).is_err();
@@ -260,7 +280,7 @@ fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>, plain_http: PlainHttp) 
         address::is_allowed(url.value, plain_http).map_err(|reason| refused(url.place, url.value, reason))?;
     }
     address::file_name(first.value).map_err(|reason| refused(first.place, first.value, reason))?;
-    Ok(Source::Urls(urls.into_iter().map(|url| url.value.to_owned()).collect()))
+    Ok(urls.into_iter().map(|url| url.value.to_owned()).collect())
 }
 
 /// A repository's id: `owner/name`, or `name` alone for the oldest models.
@@ -290,99 +310,4 @@ fn parse_revision(revision: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::Document;
-
-    fn read(text: &str) -> Result<Catalog, String> {
-        let document = Document::parse(Path::new("/p/cache-harness.toml"), text).unwrap();
-        let read = Catalog::read(&mut document.root(), &Environment::default());
-        read.map_err(|error| error.report().trim_start_matches("/p/cache-harness.toml:").to_owned())
-    }
-
-    #[test]
-    fn each_source_has_its_defaults_and_its_description() {
-        let catalog = read(
-            "[models.a]\nhub = 'openai/whisper-tiny'\nfallback = 'b'\n[models.b]\nurls = ['http://localhost:1/x/ggml.bin?y']\n\
-             [models.'c/d.e']\npath = 'fixtures/minilm'\nprovider = 'huggingface'\nhub_id = 'o/n'",
-        )
-        .unwrap();
-        let told = |name| {
-            let found = catalog.get(name).unwrap();
-            (found.source.describe(), found.provider.as_str(), found.hub_id.clone(), found.line)
-        };
-        let hub = Some("openai/whisper-tiny".into());
-        assert_eq!(told("a"), ("hub:openai/whisper-tiny@main".into(), "huggingface", hub, 1));
-        assert_eq!(told("b"), ("urls:ggml.bin".into(), "directory", None, 4));
-        assert_eq!(told("c/d.e"), ("path:fixtures/minilm".into(), "huggingface", Some("o/n".into()), 6));
-        let absolute = Source::Path("/p/fixtures/minilm".into(), "fixtures/minilm".into());
-        assert_eq!(catalog.get("c/d.e").unwrap().source, absolute);
-        assert_eq!(
-            catalog.get("c/d.f").unwrap_err().report(),
-            "no model named `c/d.f` in `/p/cache-harness.toml`\nhint: did you mean `c/d.e`?"
-        );
-        assert!(matches!(Catalog::empty(Path::new("/p")).get("a"), Err(Error::NoCatalog { .. })));
-    }
-
-    #[test]
-    fn what_cannot_be_meant_is_refused_with_its_place() {
-        for (text, expected) in [
-            ("[models.a]", "1:9: exactly one of `hub`, `urls` and `path` is needed in [models.a], found none"),
-            (
-                "[models.a]\nhub = 'o/n'\npath = 'x'",
-                "1:9: exactly one of `hub`, `urls` and `path` is needed in [models.a], found `hub`, `path`",
-            ),
-            (
-                "[models.a]\nhub = 'o/n--m'",
-                "2:7: `hub` in [models.a]: `o/n--m` is no repository id: expected `owner/name` of letters, digits, `.`, `_`, `-`",
-            ),
-            (
-                "[models.a]\nhub = 'o/n'\nrevision = '../x'",
-                "3:12: `revision` in [models.a]: `../x` has a `.` or `..` part, which could leave its folder",
-            ),
-            ("[models.a]\npath = 'x'\nfiles = ['y']", "3:10: `files` in [models.a] is only for a model with `hub`"),
-            (
-                "[models.a]\nurls = ['https://a.example/m', 'http://a.example/m']",
-                "2:32: `urls` in [models.a]: `http://a.example/m` cannot be used: plain http is allowed only to this machine (127.0.0.0/8, [::1], localhost): use https\nhint: without https there, `insecure_http = true` in [models.a] allows it: the pinned digest still protects the bytes, but who is on the way reads which file it is, and its size",
-            ),
-            (
-                "[models.a]\nhub = 'o/n'\ninsecure_http = true",
-                "3:17: `insecure_http` in [models.a] is only for a model with `urls`",
-            ),
-            (
-                "[models.a]\nurls = ['ftp://a.example/m']\ninsecure_http = true",
-                "2:9: `urls` in [models.a]: `ftp://a.example/m` cannot be used: `ftp` is not supported: use https",
-            ),
-            (
-                "[models.a]\nurls = ['https://a.example/']",
-                "2:9: `urls` in [models.a]: `https://a.example/` cannot be used: it names no file: its path ends with `/`",
-            ),
-            (
-                "[models.a]\nurls = ['https://a.example/m']\nsha256 = 'ab'",
-                "3:10: `sha256` in [models.a]: `ab` is no SHA-256: expected 64 hexadecimal digits, found 2",
-            ),
-            (
-                "[models.a]\nurls = ['https://a.example/m']\nprovider = 'huggingface'",
-                "1:9: missing `hub_id` in [models.a]: provider `huggingface` needs it\nhint: write the id under which the model is loaded, such as `owner/name`",
-            ),
-            (
-                "[models.'../a']\npath = 'x'",
-                "1:9: the model name `../a` has a `.` or `..` part, which could leave its folder",
-            ),
-            (
-                "[models.tiny]\npath = 'x'\nfallback = 'tinyy'",
-                "3:12: the fallback `tinyy` is not declared\nhint: did you mean `tiny`?",
-            ),
-            (
-                "[models.a]\npath = 'x'\nfallback = 'b'\n[models.b]\npath = 'x'\nfallback = 'a'",
-                "3:12: the fallbacks lead in a circle: `a` -> `b` -> `a`",
-            ),
-            (
-                "[models.a]\npath = 'x'\ncapabilites = ['y']",
-                "3:1: unknown key `capabilites` in [models.a]\nhint: did you mean `capabilities`?",
-            ),
-        ] {
-            assert_eq!(read(text).unwrap_err(), expected);
-        }
-    }
-}
+mod tests;

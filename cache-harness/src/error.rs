@@ -190,6 +190,16 @@ pub enum Error {
         /// What they failed with, as [`SourcesFailed`](Self::SourcesFailed) says it.
         message: String,
     },
+    /// An archive is the one that was pinned, but its files cannot be taken out of it.
+    #[error("`{archive}` is not unpacked: {reason}")]
+    Archive {
+        /// The name of the archive.
+        archive: String,
+        /// What is wrong with it or with its pins.
+        reason: String,
+        /// What helps, if something does.
+        remedy: Option<&'static str>,
+    },
     /// The model is not here, and the network may not be asked.
     #[error("model `{model}` cannot be had offline: {} (looked in `{}`)", lack(file, damage.as_deref()), looked.display())]
     Offline {
@@ -335,6 +345,7 @@ impl Error {
             }
             Self::Malformed { hint, .. } => return hint.clone(),
             Self::NoHome { remedy, .. } | Self::Untrusted { remedy, .. } => (*remedy).into(),
+            Self::Archive { remedy, .. } => return remedy.map(Into::into),
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
                 "if the file was meant to change, run `cache-harness lock` and review the new pin".into()
             }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::ask::Ask;
@@ -13,20 +14,21 @@ use crate::event::Outcome;
 use crate::fetch::{Effort, Job, Source};
 use crate::fs::{self, Found, LinkMode};
 use crate::lock::Waiting;
+use crate::pins::PinnedFile;
 use crate::prepared::Prepared;
 use crate::progress::Step;
 use crate::proof::Proof;
 use crate::provider::Wanted;
 use crate::restore::restore;
 use crate::store::{Checked, Entry, Filled, Memo, OnDamage, Proofs, Recorded, Slot, Store, Turn};
-use crate::{ByteSize, time};
+use crate::{ByteSize, archive, time};
 
 /// How many files of one model are fetched at once.
 const FETCHES: usize = 4;
 
 /// A file whose blob is to be fetched, and what lies there instead.
 struct Lacking<'a> {
-    file: &'a crate::pins::PinnedFile,
+    file: &'a PinnedFile,
     damage: Option<Sha256Digest>,
     /// Whether the right bytes had been there.
     was_here: bool,
@@ -74,9 +76,9 @@ fn lead(
     {
         return Ok((Outcome::Hit, proof));
     }
-    let recorded = inner.store.entry(&prepared.id)?;
-    let is_recorded = recorded.is_some();
-    let mut entry = recorded.unwrap_or_else(|| new_entry(prepared));
+    let known = inner.store.entry(&prepared.id)?;
+    let is_recorded = known.is_some();
+    let mut entry = known.unwrap_or_else(|| new_entry(prepared));
     if !is_recorded && prepared.pins.files.iter().any(|file| inner.store.blob(&file.sha256).exists()) {
         // Named from here on, so that no eviction takes the blobs between this look at them and their use.
         turn.record(&mut entry)?;
@@ -87,6 +89,7 @@ fn lead(
     let lacking = check(inner, prepared, verify, offline, &mut entry)?;
     refuse_if_offline(inner, prepared, offline, &lacking)?;
     let copies = copies(inner, prepared);
+    entry.arriving = prepared.pins.archive.as_ref().filter(|_| !lacking.is_empty()).map(recorded);
     if !lacking.is_empty() || copies > 0 {
         let reserved = Store::reserve(turn, &mut entry, copies, &inner.budget())?;
         inner.log_evictions(&reserved.evicted);
@@ -101,9 +104,13 @@ fn lead(
         let repair = lacking.iter().any(Lacking::is_repair);
         account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
         let model = prepared.name().as_str();
-        let bytes = lacking.iter().try_fold(0_u64, |sum, lacking| sum.checked_add(lacking.file.size?));
-        inner.progress.step(Step::Lacks { model, files: lacking.len(), bytes });
+        let (files, bytes) = match &prepared.pins.archive {
+            Some(archive) => (1, archive.size),
+            None => (lacking.len(), lacking.iter().try_fold(0_u64, |sum, lacking| sum.checked_add(lacking.file.size?))),
+        };
+        inner.progress.step(Step::Lacks { model, files, bytes });
         inner.progress.ticking(model, || fetch(inner, prepared, &lacking, &mut entry, account))?;
+        entry.arriving = None;
         turn.record(&mut entry)?;
     }
     let unfinished = entry.placed.is_empty() || entry.is_interrupted();
@@ -126,30 +133,37 @@ fn lead(
 }
 
 fn new_entry(prepared: &Prepared) -> Entry {
-    let record =
-        |file: &crate::pins::PinnedFile| Recorded { path: file.path.clone(), size: file.size, sha256: file.sha256 };
-    let files = prepared.pins.files.iter().map(record).collect();
+    let files = prepared.pins.files.iter().map(recorded).collect();
     Entry::new(prepared.name().clone(), prepared.provider.to_string(), files)
 }
 
+fn recorded(file: &PinnedFile) -> Recorded {
+    Recorded { path: file.path.clone(), size: file.size, sha256: file.sha256 }
+}
+
 /// Waits for a lock of this entry for as long as whoever holds it gets on.
-fn waiting<T>(inner: &Inner, prepared: &Prepared, wait: impl FnOnce(&Waiting<'_>) -> Result<T>) -> Result<T> {
+pub(crate) fn waiting<T>(
+    inner: &Inner,
+    prepared: &Prepared,
+    wait: impl FnOnce(&Waiting<'_>) -> Result<T>,
+) -> Result<T> {
+    let files = || prepared.pins.files.iter().chain(&prepared.pins.archive);
     let done = || {
         let size = |digest| match (fs::look(&inner.store.partial(digest)), fs::look(&inner.store.blob(digest))) {
             (Ok(Found::File(partial)), _) => partial.size,
             (_, Ok(Found::File(blob))) => blob.size,
             _ => 0,
         };
-        prepared.pins.files.iter().map(|file| size(&file.sha256)).sum::<u64>()
+        files().map(|file| size(&file.sha256)).sum::<u64>()
     };
     // Who waits for a server stamps its partial: that is progress too.
     let moved = || {
-        let stamps = prepared.pins.files.iter().filter_map(|file| fs::modified(&inner.store.partial(&file.sha256)));
+        let stamps = files().filter_map(|file| fs::modified(&inner.store.partial(&file.sha256)));
         stamps.map(time::unix_micros).fold(done(), u64::wrapping_add)
     };
-    let (model, bytes) = (prepared.name().as_str(), prepared.pins.bytes());
+    let (model, bytes) = (prepared.name().as_str(), prepared.pins.fetched_bytes());
     let notice = |holder: &str, waited: Duration| {
-        let done = prepared.pins.files.iter().map(|file| inner.store.bytes_of(&file.sha256)).sum();
+        let done = prepared.pins.fetched().map(|file| inner.store.bytes_of(&file.sha256)).sum();
         inner.progress.step(Step::Waiting { model, holder, waited, done, bytes });
     };
     wait(&Waiting { patience: inner.config.patience.value, progress: &moved, notice: &notice })
@@ -226,7 +240,14 @@ fn copies(inner: &Inner, prepared: &Prepared) -> u64 {
     digests.filter_map(|digest| sizes.get(digest).copied().flatten()).sum()
 }
 
-/// Fetches what lacks, a few files at a time.
+/// What came of fetching some files.
+pub(crate) struct Arrived {
+    /// How each blob is known that is now there.
+    pub(crate) memos: Result<Vec<(Sha256Digest, Memo)>>,
+    pub(crate) effort: Effort,
+}
+
+/// Fetches what lacks.
 fn fetch(
     inner: &Inner,
     prepared: &Prepared,
@@ -235,40 +256,16 @@ fn fetch(
     account: &mut Account,
 ) -> Result<()> {
     let started = Instant::now();
-    let queue = Mutex::new(lacking.iter());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        let mut fetched = Vec::new();
-        while let Some(lacking) = next() {
-            let came = fetch_file(inner, prepared, lacking.file);
-            if came.memo.is_err() {
-                while next().is_some() {}
-            }
-            fetched.push((lacking.file.sha256, came));
+    let arrived = match &prepared.pins.archive {
+        Some(archive) => {
+            let files = lacking.iter().map(|lacking| lacking.file);
+            archive::fetch(inner, prepared, &inner.store, archive, files)
         }
-        fetched
+        None => fetch_files(inner, prepared, lacking),
     };
-    let workers = lacking.len().min(FETCHES);
-    let mut results = Vec::new();
-    std::thread::scope(|scope| {
-        // Where no more threads are to be had, this one does all.
-        let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
-        let others: Vec<_> = (1..workers).filter_map(spawn).collect();
-        results.extend(work());
-        for other in others {
-            results.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-    });
-    let mut failed = None;
-    for (digest, came) in results {
-        account.add(came.effort);
-        match came.memo {
-            Ok(memo) => remember(entry, &digest, memo),
-            Err(error) => failed = failed.or(Some(error)),
-        }
-    }
-    if let Some(error) = failed {
-        return Err(error);
+    account.add(arrived.effort);
+    for (digest, memo) in arrived.memos? {
+        remember(entry, &digest, memo);
     }
     let filled = Filled {
         at: time::unix_seconds(time::now()),
@@ -282,18 +279,49 @@ fn fetch(
     Ok(())
 }
 
-struct Came {
-    memo: Result<Memo>,
-    effort: Effort,
+/// Fetches files of their own, a few at a time.
+fn fetch_files(inner: &Inner, prepared: &Prepared, lacking: &[Lacking<'_>]) -> Arrived {
+    let queue = Mutex::new(lacking.iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut effort = Effort::default();
+        let mut memos = Vec::new();
+        while let Some(Lacking { file, .. }) = next() {
+            match fill_slot(inner, prepared, file, &mut effort) {
+                Ok(memo) => memos.push((file.sha256, memo)),
+                Err(error) => {
+                    while next().is_some() {}
+                    return Arrived { memos: Err(error), effort };
+                }
+            }
+        }
+        Arrived { memos: Ok(memos), effort }
+    };
+    let workers = lacking.len().min(FETCHES);
+    std::thread::scope(|scope| {
+        // Where no more threads are to be had, this one does all.
+        let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..workers).filter_map(spawn).collect();
+        let joined = |other: ScopedJoinHandle<'_, Arrived>| {
+            other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        let own = work();
+        others.into_iter().map(joined).fold(own, Arrived::and)
+    })
 }
 
-fn fetch_file(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile) -> Came {
-    let mut effort = Effort::default();
-    let memo = fill_slot(inner, prepared, file, &mut effort);
-    Came { memo, effort }
+impl Arrived {
+    fn and(mut self, other: Self) -> Self {
+        self.effort += other.effort;
+        let both = |mut memos: Vec<_>| {
+            memos.extend(other.memos?);
+            Ok(memos)
+        };
+        Self { memos: self.memos.and_then(both), effort: self.effort }
+    }
 }
 
-fn fill_slot(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile, effort: &mut Effort) -> Result<Memo> {
+fn fill_slot(inner: &Inner, prepared: &Prepared, file: &PinnedFile, effort: &mut Effort) -> Result<Memo> {
     let sources = Source::of(&prepared.declared, &prepared.pins, file, &inner.config);
     let patience = inner.config.patience.value;
     let job = Job { model: prepared.name().as_str(), file: &file.path, sources: &sources, patience };
@@ -308,13 +336,21 @@ fn fill_slot(inner: &Inner, prepared: &Prepared, file: &crate::pins::PinnedFile,
             }
             // Another entry's process filled it meanwhile.
             Slot::Present => {
-                let mut proofs = Proofs::new(&inner.store, inner.config.rehash_after.value, OnDamage::Quarantine);
-                if let Checked::Proven(memo) = proofs.check(&file.sha256, None)? {
+                if let Some(memo) = proven(inner, &inner.store, &file.sha256)? {
                     return Ok(memo);
                 }
             }
         }
     }
+}
+
+/// How a blob is known that somebody else put there; `None` if it is gone, or was wrong and is put aside.
+pub(crate) fn proven(inner: &Inner, store: &Store, digest: &Sha256Digest) -> Result<Option<Memo>> {
+    let mut proofs = Proofs::new(store, inner.config.rehash_after.value, OnDamage::Quarantine);
+    Ok(match proofs.check(digest, None)? {
+        Checked::Proven(memo) => Some(memo),
+        Checked::Missing | Checked::Damaged(_) => None,
+    })
 }
 
 /// What the next hit will look at.

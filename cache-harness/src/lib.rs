@@ -28,14 +28,15 @@
 //! [`Cache`] does the same for programs, and the binary `cache-harness` (feature `cli`) for shells.
 //!
 //! # Layers
-//! Imports go down only: `units digest time environment` ← `error` ← `fs lock` ← `config catalog pins
-//! event store` ← `fetch provider` ← `restore` ← `proof fill bypass cache` ← `report` ← `warm` ← `harness` ← `cli`.
+//! Imports go down only: `units digest time environment` ← `error` ← `fs lock unpack` ← `config catalog pins
+//! event store` ← `fetch provider` ← `restore` ← `proof fill archive bypass cache` ← `report` ← `warm` ← `harness` ← `cli`.
 //! The store knows nothing of HTTP; of the store, fetching knows only a partial; the report knows only events.
 //!
 //! # Features
 //! | feature | brings |
 //! |---|---|
 //! | (default) | the macro, the cache, HTTPS by rustls and ring |
+//! | `archives` | models that are unpacked from `.tar`, `.zip`, `.gz`, `.zst`, `.xz` and `.bz2` |
 //! | `cli` | the binary `cache-harness` |
 //! | `testkit` | [`testkit`](crate#features): a loopback server that limits, logs and fails on request |
 //! | `portable-digest` | SHA-256 by the `sha2` crate, for targets that ring does not reach; slow without optimisation |
@@ -46,6 +47,7 @@
 )]
 
 mod address;
+mod archive;
 mod ask;
 mod bypass;
 mod cache;
@@ -67,6 +69,7 @@ mod harness;
 mod lock;
 mod model;
 mod notice;
+mod pattern;
 #[cfg(feature = "cli")]
 mod pinning;
 mod pins;
@@ -84,6 +87,7 @@ mod suggestion;
 pub mod testkit;
 mod time;
 mod units;
+mod unpack;
 #[cfg(feature = "cli")]
 mod warm;
 /// What the expansion of `#[cached_model]` names; not for direct use.

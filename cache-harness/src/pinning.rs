@@ -2,8 +2,10 @@
 //!
 //! A `path` model is read where it stands. A `urls` model is downloaded once, into the store if that can be used,
 //! so that its first test need not fetch it again. Of several addresses only the first is asked: what the others
-//! send is compared with this pin whenever they are used. Nothing here writes a catalog or a lock file.
+//! send is compared with this pin whenever they are used. What is unpacked is pinned twice: what was sent, and each
+//! file that came out of it. Nothing here writes a catalog or a lock file.
 
+mod archive;
 mod folder;
 
 use std::path::Path;
@@ -20,7 +22,7 @@ use crate::lock::Waiting;
 use crate::model::FilePath;
 use crate::pins::{self, LockFile, PinnedFile, Pins};
 use crate::progress::{Progress, Step};
-use crate::store::{Checked, OnDamage, Proofs, Slot, Store};
+use crate::store::{Checked, OnDamage, Partial, Proofs, Received, Slot, Store};
 
 pub(crate) use folder::pin_path;
 
@@ -43,17 +45,24 @@ impl Pinning<'_> {
     /// A file that cannot be read or named, a download that fails or must not be made, bytes other than the digest
     /// in the catalog, and a model of the Hub without pins of the declared source.
     pub(crate) fn pin(self, declared: &Declared) -> Result<Pins> {
-        let files = match &declared.source {
-            Source::Path(path, _) => pin_path(path)?,
-            Source::Urls(urls) => vec![self.pin_urls(declared, urls)?],
+        let (archive, files) = match &declared.source {
+            Source::Path(path, _) => (None, pin_path(path)?),
+            Source::Urls(urls) => (None, vec![self.pin_urls(declared, urls)?]),
+            Source::Archive { urls, files } => {
+                let url = urls.first().map_or("", String::as_str);
+                let path = named(url)?;
+                let download = Download { pinning: self, declared, path: &path, url };
+                let (archive, files) = download.unpack(files)?;
+                (Some(archive), files)
+            }
             Source::Hub { .. } => return pins::resolve(declared, self.lock),
         };
-        Ok(Pins { source: declared.source.describe(), commit: None, files })
+        Ok(Pins { source: declared.source.describe(), commit: None, archive, files })
     }
 
     fn pin_urls(self, declared: &Declared, urls: &[String]) -> Result<PinnedFile> {
         let url = urls.first().map_or("", String::as_str);
-        let path = address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })?;
+        let path = named(url)?;
         let pinned = |sha256, size| PinnedFile { path: path.clone(), size: Some(size), sha256, etag: None };
         let download = Download { pinning: self, declared, path: &path, url };
         let Some(sha256) = declared.sha256 else {
@@ -79,25 +88,35 @@ struct Download<'a> {
 impl Download<'_> {
     /// Fetches bytes of which nothing is known; their digest and size.
     fn unknown(&self) -> Result<(Sha256Digest, u64)> {
-        self.refuse_offline()?;
-        self.refuse_plain_http()?;
         self.with_store(|store| {
-            let moved = || size(&store.partial(&Sha256Digest::of(self.url.as_bytes())));
-            let draft = self.wait(&moved, |waiting| store.draft(self.url, self.limit(), waiting))?;
-            // Nothing is known of these bytes yet, so that nobody on the way may choose them.
-            let source = [fetch::Source::Url(fetch::Address::of_other(self.url, PlainHttp::Loopback))];
-            let bring = || self.pinning.fetcher.bring(self.job(&source), draft, self.progress());
-            let (draft, received) = self.progress().ticking(self.model(), bring).partial?;
+            let (draft, received) = self.bring_unknown(store)?;
             draft.publish(received, store, &Waiting::BRIEF)?;
             Ok((received.digest, received.size))
         })
     }
 
+    fn bring_unknown(&self, store: &Store) -> Result<(Partial, Received)> {
+        self.refuse_offline()?;
+        self.refuse_plain_http()?;
+        let moved = || size(&store.partial(&Sha256Digest::of(self.url.as_bytes())));
+        let draft = self.wait(&moved, |waiting| store.draft(self.url, self.limit(), waiting))?;
+        // Nothing is known of these bytes yet, so that nobody on the way may choose them.
+        let source = [fetch::Source::Url(fetch::Address::of_other(self.url, PlainHttp::Loopback))];
+        let bring = || self.pinning.fetcher.bring(self.job(&source), draft, self.progress());
+        self.progress().ticking(self.model(), bring).partial
+    }
+
+    /// Where the bytes of this digest can be had.
+    fn sources(&self, sha256: Sha256Digest) -> Vec<fetch::Source> {
+        let file = PinnedFile { path: self.path.clone(), size: None, sha256, etag: None };
+        let (source, files) = (self.declared.source.describe(), vec![file.clone()]);
+        let pins = Pins { source, commit: None, archive: None, files };
+        fetch::Source::of(self.declared, &pins, &file, self.pinning.config)
+    }
+
     /// Makes sure that the bytes of `sha256` can be had; their size.
     fn known(&self, sha256: Sha256Digest) -> Result<u64> {
-        let file = PinnedFile { path: self.path.clone(), size: None, sha256, etag: None };
-        let pins = Pins { source: self.declared.source.describe(), commit: None, files: vec![file.clone()] };
-        let sources = fetch::Source::of(self.declared, &pins, &file, self.pinning.config);
+        let sources = self.sources(sha256);
         self.with_store(|store| {
             let moved = || size(&store.partial(&sha256));
             loop {
@@ -179,6 +198,11 @@ impl Download<'_> {
     fn progress(&self) -> &Progress {
         self.pinning.progress
     }
+}
+
+/// The file that an address names.
+fn named(url: &str) -> Result<FilePath> {
+    address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })
 }
 
 fn size(path: &Path) -> u64 {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::address;
 use crate::catalog::{Declared, Source};
 use crate::digest::Sha256Digest;
-use crate::document::{self, Document, Placed, Table, key_text, string_text};
+use crate::document::{self, Document, Place, Placed, Table, key_text, string_text};
 use crate::error::{Error, Result};
 use crate::model::{FilePath, ModelName};
 use crate::provider_kind::ProviderKind;
@@ -44,6 +44,8 @@ pub(crate) struct Pins {
     pub(crate) source: String,
     /// 40 hexadecimal digits.
     pub(crate) commit: Option<String>,
+    /// What is sent, if the files come out of an archive.
+    pub(crate) archive: Option<PinnedFile>,
     /// Sorted by path, and not empty.
     pub(crate) files: Vec<PinnedFile>,
 }
@@ -102,17 +104,12 @@ impl LockFile {
             if let Some(commit) = &pins.commit {
                 let _ = writeln!(text, "commit = {}", string_text(commit));
             }
+            if let Some(archive) = &pins.archive {
+                let _ = writeln!(text, "archive = {}", archive.render());
+            }
             text.push_str("files = [\n");
             for file in &pins.files {
-                let _ = write!(text, "  {{ path = {}", string_text(file.path.as_str()));
-                if let Some(size) = file.size {
-                    let _ = write!(text, ", size = {size}");
-                }
-                let _ = write!(text, ", sha256 = \"{}\"", file.sha256);
-                if let Some(etag) = &file.etag {
-                    let _ = write!(text, ", etag = {}", string_text(etag));
-                }
-                text.push_str(" },\n");
+                let _ = writeln!(text, "  {},", file.render());
             }
             text.push_str("]\n");
         }
@@ -136,6 +133,33 @@ impl UnknownKeys {
     }
 }
 
+impl PinnedFile {
+    fn render(&self) -> String {
+        let mut text = format!("{{ path = {}", string_text(self.path.as_str()));
+        if let Some(size) = self.size {
+            let _ = write!(text, ", size = {size}");
+        }
+        let _ = write!(text, ", sha256 = \"{}\"", self.sha256);
+        if let Some(etag) = &self.etag {
+            let _ = write!(text, ", etag = {}", string_text(etag));
+        }
+        text + " }"
+    }
+
+    /// The file in `table`, and where its path stands.
+    fn read(mut table: Table<'_>, unknown_keys: UnknownKeys) -> Result<(Self, Place)> {
+        let path = table.parsed("path", str::parse::<FilePath>)?;
+        let Placed { value: path, place } = table.required("path", path)?;
+        let size = table.whole_number("size", 0..=MOST_BYTES)?.map(|found| found.value);
+        let size = Some(table.required("size", size)?);
+        let sha256 = table.parsed("sha256", str::parse::<Sha256Digest>)?;
+        let sha256 = table.required("sha256", sha256)?.value;
+        let etag = table.parsed("etag", |text| parse_hex(text, &[40, 64]))?.map(|found| found.value);
+        unknown_keys.finish(table)?;
+        Ok((Self { path, size, sha256, etag }, place))
+    }
+}
+
 impl Pins {
     fn read(mut table: Table<'_>, unknown_keys: UnknownKeys) -> Result<Self> {
         let source = table.string("source")?;
@@ -143,6 +167,11 @@ impl Pins {
         let commit = table.parsed("commit", |text| parse_hex(text, &[40]))?.map(|found| found.value);
         if commit.is_none() && source.starts_with("hub:") {
             table.required::<()>("commit", None)?;
+        }
+        let archive = table.table("archive")?.map(|archive| PinnedFile::read(archive, unknown_keys)).transpose()?;
+        let archive = archive.map(|(archive, _)| archive);
+        if archive.is_none() && source.starts_with("unpack:") {
+            table.required::<()>("archive", None)?;
         }
         let tables = table.tables("files")?;
         let tables = table.required("files", tables)?;
@@ -154,33 +183,27 @@ impl Pins {
         let mut taken = BTreeMap::new();
         let mut etags = BTreeMap::new();
         let mut bytes = 0_u64;
-        for mut entry in tables {
-            let path = entry.parsed("path", str::parse::<FilePath>)?;
-            let Placed { value: path, place } = entry.required("path", path)?;
-            let size = entry.whole_number("size", 0..=MOST_BYTES)?.map(|found| found.value);
-            let size = entry.required("size", size)?;
-            let sha256 = entry.parsed("sha256", str::parse::<Sha256Digest>)?;
-            let sha256 = entry.required("sha256", sha256)?.value;
-            let etag = entry.parsed("etag", |text| parse_hex(text, &[40, 64]))?.map(|found| found.value);
+        for entry in tables {
+            let (file, place) = PinnedFile::read(entry, unknown_keys)?;
+            let path = &file.path;
             // Both files of one blob would be handed over with the bytes of the first.
-            if let Some(etag) = &etag
-                && etags.insert(etag.clone(), sha256).is_some_and(|other| other != sha256)
+            if let Some(etag) = &file.etag
+                && etags.insert(etag.clone(), file.sha256).is_some_and(|other| other != file.sha256)
             {
                 let message = format!("`{path}` has the `etag` of a file with another `sha256`");
-                return Err(entry.malformed(place, message, None));
+                return Err(table.malformed(place, message, None));
             }
-            bytes = bytes.saturating_add(size);
+            bytes = bytes.saturating_add(file.size.unwrap_or(0));
             if bytes > MOST_BYTES {
                 let message = format!("`files` {} has more than {MOST_BYTES} bytes", table.label());
-                return Err(entry.malformed(place, message, None));
+                return Err(table.malformed(place, message, None));
             }
             if let Some(other) = taken.insert(path.as_str().to_lowercase(), path.clone()) {
                 let message = format!("`{path}` and `{other}` {} are one path on some systems", table.label());
-                let message = if path == other { format!("`{path}` is twice {}", table.label()) } else { message };
-                return Err(entry.malformed(place, message, None));
+                let message = if *path == other { format!("`{path}` is twice {}", table.label()) } else { message };
+                return Err(table.malformed(place, message, None));
             }
-            files.push((PinnedFile { path, size: Some(size), sha256, etag }, place));
-            unknown_keys.finish(entry)?;
+            files.push((file, place));
         }
         for (file, place) in &files {
             let folded = file.path.as_str().to_lowercase();
@@ -193,12 +216,23 @@ impl Pins {
         unknown_keys.finish(table)?;
         let mut files: Vec<PinnedFile> = files.into_iter().map(|(file, _)| file).collect();
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        Ok(Self { source, commit, files })
+        Ok(Self { source, commit, archive, files })
     }
 
     /// The bytes of all files, if every size is known.
     pub(crate) fn bytes(&self) -> Option<u64> {
         self.files.iter().try_fold(0_u64, |sum, file| sum.checked_add(file.size?))
+    }
+
+    /// What is fetched: the archive that the files come out of, else the files.
+    pub(crate) fn fetched(&self) -> impl Iterator<Item = &PinnedFile> {
+        let files = if self.archive.is_some() { &[] } else { self.files.as_slice() };
+        self.archive.iter().chain(files)
+    }
+
+    /// The bytes of what is fetched, if every size is known.
+    pub(crate) fn fetched_bytes(&self) -> Option<u64> {
+        self.fetched().try_fold(0_u64, |sum, file| sum.checked_add(file.size?))
     }
 
     /// The name of these bytes in the store.
@@ -249,7 +283,7 @@ pub(crate) fn resolve(declared: &Declared, lock: &LockFile) -> Result<Pins> {
                 _ => None,
             });
             let file = same.unwrap_or(PinnedFile { path, size: None, sha256, etag: None });
-            Pins { source, commit: None, files: vec![file] }
+            Pins { source, commit: None, archive: None, files: vec![file] }
         }
         (_, _, None) => {
             return Err(Error::Unpinned { name: declared.name.to_string(), lock: lock.path.clone() });
@@ -260,6 +294,14 @@ pub(crate) fn resolve(declared: &Declared, lock: &LockFile) -> Result<Pins> {
                 lock: lock.path.clone(),
                 pinned: pins.source.clone(),
                 declared: source,
+            });
+        }
+        (Source::Archive { .. }, Some(sent), Some(Pins { archive: Some(archive), .. })) if archive.sha256 != sent => {
+            return Err(Error::StalePins {
+                name: declared.name.to_string(),
+                lock: lock.path.clone(),
+                pinned: format!("the archive {}", archive.sha256),
+                declared: sent.to_string(),
             });
         }
         (_, _, Some(pins)) => pins.clone(),

@@ -55,7 +55,7 @@ impl Memory {
 pub(crate) fn warm(cache: &Cache, names: &[String], jobs: usize) -> Vec<(String, Result<CachedModel>)> {
     for name in names.iter().filter(|_| names.len() > 1) {
         let prepared = cache.inner.prepared(&Ask::new(name, Via::Warm));
-        let bytes = prepared.ok().and_then(|prepared| prepared.pins.bytes());
+        let bytes = prepared.ok().and_then(|prepared| prepared.pins.fetched_bytes());
         cache.inner.progress.step(Step::Queued { model: name, bytes });
     }
     let queue = Mutex::new(names.iter().enumerate());

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from its own layer and from those below.
 const LAYERS: &[&[&str]] = &[
-    &["units", "digest", "time", "environment", "model", "suggestion"],
+    &["units", "digest", "time", "environment", "model", "suggestion", "pattern"],
     &["error", "address"],
-    &["fs", "lock", "document", "notice", "progress"],
+    &["fs", "lock", "document", "notice", "progress", "unpack"],
     &["config", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],
     &["fetch", "provider"],
     &["restore"],
-    &["ask", "cached_model", "fill", "bypass", "cache", "prepared", "proof"],
+    &["archive", "ask", "cached_model", "fill", "bypass", "cache", "prepared", "proof"],
     &["report"],
     &["warm", "pinning"],
     &["harness"],

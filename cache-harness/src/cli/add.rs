@@ -27,6 +27,12 @@ pub(super) struct Add {
     /// The id under which the model is loaded, such as owner/name; implies the provider huggingface
     #[arg(long, value_name = "ID")]
     hub_id: Option<String>,
+    /// The address is one of an archive (.tar, .tar.gz, .zip …) or of a compressed file (.gz, .zst, .xz, .bz2)
+    #[arg(long)]
+    unpack: bool,
+    /// The files to take out of the archive, such as `*.onnx`; without it, all
+    #[arg(long, value_name = "PATTERN", requires = "unpack")]
+    files: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -105,7 +111,7 @@ impl Add {
                 "warning: {name} alone is larger than `max_size`: set it in [cache] to at least \"{bytes}\""
             ));
         }
-        if let Source::Urls(urls) = &declared.source
+        if let Source::Urls(urls) | Source::Archive { urls, .. } = &declared.source
             && urls.len() > 1
         {
             context.say("only the first address was asked; what the mirrors send is compared with its bytes");
@@ -122,9 +128,13 @@ impl Add {
             );
         }
         let source = match self.sources.as_slice() {
+            [path] if !path.contains("://") && self.unpack => {
+                return Err(format!("`{path}` is no address: only what is downloaded is unpacked"));
+            }
             [path] if !path.contains("://") => catalog_text::Source::Path(written(path, folder)?),
             urls => match urls.iter().find(|url| !url.contains("://")) {
                 Some(path) => return Err(format!("`{path}` is no address: only one path can be given")),
+                None if self.unpack => catalog_text::Source::Archive(urls.to_vec(), self.files.clone()),
                 None => catalog_text::Source::Urls(urls.to_vec()),
             },
         };

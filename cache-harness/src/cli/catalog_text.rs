@@ -28,6 +28,8 @@ pub(super) struct Block {
 pub(super) enum Source {
     Path(String),
     Urls(Vec<String>),
+    /// The addresses of an archive, and what is wanted of it.
+    Archive(Vec<String>, Vec<String>),
 }
 
 /// `text` with a block for `name` after those of the other models.
@@ -35,9 +37,16 @@ pub(super) fn insert(text: &str, name: &ModelName, block: &Block) -> Result<Stri
     let mut document = parse(text)?;
     let mut table = Table::new();
     match &block.source {
-        Source::Path(path) => table.insert("path", value(path)),
-        Source::Urls(urls) => table.insert("urls", value(urls.iter().collect::<Array>())),
-    };
+        Source::Path(path) => drop(table.insert("path", value(path))),
+        Source::Urls(urls) => drop(table.insert("urls", value(urls.iter().collect::<Array>()))),
+        Source::Archive(urls, files) => {
+            table.insert("urls", value(urls.iter().collect::<Array>()));
+            table.insert("unpack", value(true));
+            if !files.is_empty() {
+                table.insert("files", value(files.iter().collect::<Array>()));
+            }
+        }
+    }
     if let Some(provider) = block.provider {
         table.insert("provider", value(provider));
     }

@@ -65,7 +65,7 @@ impl Drop for Edit {
 pub(super) fn pin(inner: &Inner, declared: &Declared) -> Result<Pins> {
     let Inner { config, store, fetcher, progress, lock, .. } = inner;
     let pins = Pinning { config, store, fetcher, progress, lock }.pin(declared);
-    let downloaded = matches!(declared.source, Source::Urls(_)) && store.is_ours();
+    let downloaded = matches!(declared.source, Source::Urls(_) | Source::Archive { .. }) && store.is_ours();
     if downloaded && store.survey()?.used() > config.max_size.value.0 {
         inner.log_evictions(&store.trim(&inner.budget())?);
     }

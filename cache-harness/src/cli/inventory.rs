@@ -122,7 +122,8 @@ fn unpinned(name: String, provider: String) -> Model {
 /// A model without a record; blobs that it shares with others may be here all the same.
 fn cold(cache: &Cache, prepared: &Prepared, survey: &Survey) -> Model {
     let here = prepared.pins.files.iter().any(|file| survey.blobs.contains_key(&file.sha256));
-    let begun = prepared.pins.files.iter().any(|file| cache.inner.store.partial(&file.sha256).is_file());
+    let mut sent = prepared.pins.files.iter().chain(&prepared.pins.archive);
+    let begun = sent.any(|file| cache.inner.store.partial(&file.sha256).is_file());
     Model {
         state: if here || begun { State::Partial } else { State::Cold },
         bytes: prepared.pins.bytes().unwrap_or(0),
@@ -146,7 +147,7 @@ fn describe(cache: &Cache, resident: &Resident, entry: &Entry) -> Result<Model> 
             Checked::Damaged(_) => damaged += 1,
         }
     }
-    let begun = || entry.files.iter().any(|file| store.partial(&file.sha256).is_file());
+    let begun = || entry.files.iter().chain(&entry.arriving).any(|file| store.partial(&file.sha256).is_file());
     let state = match (damaged, proven) {
         (1.., _) => State::Corrupt,
         (0, proven) if proven == entry.files.len() => State::Warm,

@@ -56,7 +56,7 @@ impl Lock {
                     verdict = refuse_hub(context, &model.name, repo, revision, &edit::catalog_path(inner));
                 }
                 // Its digest pins it. What lacks is the size, which only the unreachable source could tell.
-                _ if self.names.is_empty() && model.sha256.is_some() && !is_mismatch(&error) => {
+                Source::Urls(_) if self.names.is_empty() && model.sha256.is_some() && !is_mismatch(&error) => {
                     context.say(&format!("{}: pinned by the catalog, but not fetched: {error}", model.name));
                 }
                 _ if is_mismatch(&error) => {

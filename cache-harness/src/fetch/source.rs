@@ -73,7 +73,7 @@ impl Source {
         matches!(self, Self::Url(_))
     }
 
-    /// The sources of one file of a model, in the order they are tried.
+    /// The sources of one file of a model, in the order they are tried; for a model that is unpacked, of its archive.
     ///
     /// A Hub file is asked for by commit: a full pin needs neither an API call nor a HEAD request.
     pub(crate) fn of(declared: &Declared, pins: &Pins, file: &PinnedFile, config: &Config) -> Vec<Self> {
@@ -90,7 +90,7 @@ impl Source {
                 let url = format!("{endpoint}/{repo}/resolve/{commit}/{path}");
                 mirrors(Some((repo, commit))).chain([Self::Url(Address::of_hub(url, config.token.clone()))]).collect()
             }
-            catalog::Source::Urls(urls) => {
+            catalog::Source::Urls(urls) | catalog::Source::Archive { urls, .. } => {
                 let address = |url: &String| Self::Url(Address::of_other(url, declared.plain_http));
                 mirrors(None).chain(urls.iter().map(address)).collect()
             }

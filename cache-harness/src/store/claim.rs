@@ -15,7 +15,7 @@ impl Entry {
         let sizes = self.files.iter().map(|file| file.size.unwrap_or(0));
         let memos = self.memos.values().map(|memo| memo.fingerprint.size);
         let fits = |sum: u64, size: u64| sum.checked_add(size).filter(|sum| *sum <= MOST_BYTES);
-        sizes.chain(memos).try_fold(0, fits).is_some()
+        sizes.chain(memos).chain([self.arriving_bytes()]).try_fold(0, fits).is_some()
             && self.placed.iter().all(Placed::is_plausible)
             && self.folders.iter().all(|folder| folder.is_absolute())
     }

@@ -28,6 +28,9 @@ pub(crate) struct Entry {
     /// The consumer's layout it was last restored to.
     pub(crate) provider: String,
     pub(crate) files: Vec<Recorded>,
+    /// The archive that some of the files are about to come out of: it takes room until they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) arriving: Option<Recorded>,
     /// For each blob that was verified: by which fingerprint it is known, and when it was hashed.
     pub(crate) memos: BTreeMap<Sha256Digest, Memo>,
     pub(crate) placed: Vec<Placed>,
@@ -99,7 +102,8 @@ pub(crate) struct Filled {
 impl Entry {
     pub(crate) fn new(model: ModelName, provider: String, files: Vec<Recorded>) -> Self {
         let (memos, placed, folders) = <(BTreeMap<_, _>, Vec<_>, Vec<_>)>::default();
-        Self { version: VERSION, model, provider, files, memos, placed, folders, filled: None }
+        let (arriving, filled) = (None, None);
+        Self { version: VERSION, model, provider, files, arriving, memos, placed, folders, filled }
     }
 
     /// The record for a path, if the path was ever placed.
@@ -125,6 +129,11 @@ impl Entry {
     pub(crate) fn bytes(&self) -> u64 {
         let sizes: BTreeMap<_, _> = self.files.iter().map(|file| (file.sha256, file.size.unwrap_or(0))).collect();
         sizes.values().sum()
+    }
+
+    /// The bytes that the archive takes while its files come out of it.
+    pub(crate) fn arriving_bytes(&self) -> u64 {
+        self.arriving.as_ref().and_then(|archive| archive.size).unwrap_or(0)
     }
 }
 

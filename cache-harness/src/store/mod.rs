@@ -22,6 +22,7 @@
 //! 5. *Fill*: each missing blob is written to its partial under the partial's lock, hashed on the way, synced,
 //!    made read-only and renamed to its digest. A kill leaves a partial, from which the next one goes on, or a whole
 //!    blob, never half a blob. Bytes that come out of order count only once the json says that they are there.
+//!    An archive is a partial that never becomes a blob: once it is verified, blobs are written out of it.
 //! 6. *Restore*: what will be placed, and the folders for it, are recorded, then made, then the fingerprints are
 //!    recorded. A kill leaves links that a record names, and temporary files that begin with the entry's tag, so
 //!    eviction finds them. A folder goes with the last entry that has something in it.

@@ -290,6 +290,25 @@ impl Partial {
         }
     }
 
+    /// What was written, from its first byte on.
+    pub(crate) fn reader(&self) -> Result<std::fs::File> {
+        let rewound = || {
+            let mut file = self.file()?;
+            io::Seek::rewind(&mut file).map(|()| file)
+        };
+        rewound().map_err(self.failed("read"))
+    }
+
+    /// Removes it: its bytes are of no more use.
+    pub(crate) fn discard(mut self) -> Result<()> {
+        if let Some(tail) = self.tail.take() {
+            tail.abandon();
+        }
+        let Some(lock) = self.lock.take() else { return Ok(()) };
+        Origin::remove(lock.path())?;
+        lock.remove()
+    }
+
     fn file(&self) -> io::Result<std::fs::File> {
         self.lock.as_ref().ok_or_else(committed)?.file().try_clone()
     }

@@ -37,7 +37,7 @@ struct Room {
 }
 
 impl Store {
-    /// Makes room for the blobs `entry` lacks and `copies` more bytes, and records the entry.
+    /// Makes room for the blobs `entry` lacks, the archive they come in and `copies` more bytes, and records the entry.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Store {
     /// room and the budget is strict, [`Error::DiskFull`] if the disk has none.
     pub(crate) fn reserve(turn: &Turn<'_>, entry: &mut Entry, copies: u64, budget: &Budget) -> Result<Reserved> {
         let store = turn.store();
-        let (bytes, max_bytes) = (entry.bytes(), budget.policy.max_size);
+        let (bytes, max_bytes) = (entry.bytes() + entry.arriving_bytes(), budget.policy.max_size);
         if bytes > max_bytes {
             return Err(Error::OverBudget { model: entry.model.to_string(), bytes, max_bytes });
         }

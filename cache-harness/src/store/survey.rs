@@ -62,6 +62,9 @@ impl Survey {
                     missing.insert(file.sha256, file.size.unwrap_or(0));
                 }
             }
+            if let Some(archive) = resident.entry.as_ref().and_then(|entry| entry.arriving.as_ref()) {
+                missing.insert(archive.sha256, archive.size.unwrap_or(0));
+            }
         }
         let begun = |digest| {
             let path = store.partial(digest);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::evict::Choosing;
 use super::retention::Use;
-use super::{Content, Entry, EntryId, Origin, Placed, Store};
+use super::{Content, Entry, EntryId, Origin, Placed, Resident, Store};
 use crate::error::Result;
 use crate::fs::{self, LinkMode};
 use crate::lock::ExclusiveLock;
@@ -131,8 +131,9 @@ impl Choosing<'_> {
     /// Partials that nobody fills, and that no entry in use is about to go on with.
     pub(super) fn sweep_partials(&mut self) -> Result<()> {
         let used = self.survey.residents.iter().filter(|resident| resident.use_ == Use::Leased);
-        let wanted: HashSet<_> =
-            used.flat_map(|resident| &resident.names).map(|name| self.store.partial(name)).collect();
+        let archive = |resident: &Resident| Some(resident.entry.as_ref()?.arriving.as_ref()?.sha256);
+        let names = used.flat_map(|resident| resident.names.iter().copied().chain(archive(resident)));
+        let wanted: HashSet<_> = names.map(|name| self.store.partial(&name)).collect();
         let mut kept = Vec::new();
         for (path, bytes) in std::mem::take(&mut self.survey.partials) {
             if let fs::Found::Symlink(_) | fs::Found::Other = fs::look(&path)? {

@@ -1,10 +1,12 @@
 //! What was promised, shown from outside: real processes, a real store, a server that counts.
 #![expect(clippy::disallowed_methods, reason = "tests prepare, damage and inspect files themselves")]
 
+mod packed;
 mod parts;
 mod pinned;
 mod project;
 
+mod archives;
 mod attacks;
 mod bad_input;
 mod bad_server;

@@ -39,7 +39,9 @@ pub(super) struct FileChange {
 
 impl Change {
     pub(super) fn between(name: &ModelName, before: Option<&Pins>, after: Option<&Pins>) -> Self {
-        let files = |pins: Option<&Pins>| pins.map_or_else(Vec::new, |pins| pins.files.clone());
+        let files = |pins: Option<&Pins>| -> Vec<PinnedFile> {
+            pins.into_iter().flat_map(|pins| pins.archive.iter().chain(&pins.files)).cloned().collect()
+        };
         let source = match (before, after) {
             (Some(before), Some(after)) if before.source != after.source => {
                 Some((before.source.clone(), after.source.clone()))

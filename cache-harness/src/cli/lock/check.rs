@@ -10,9 +10,12 @@ use super::change::{Change, Outcome};
 use super::{Context, Verdict};
 use crate::cache::Inner;
 use crate::catalog::{Declared, Source};
+use crate::digest::Sha256Digest;
 use crate::error::Result;
+use crate::model::FilePath;
+use crate::pattern::matches;
 use crate::pinning::pin_path;
-use crate::pins::Pins;
+use crate::pins::{PinnedFile, Pins};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -60,11 +63,16 @@ pub(super) fn check(context: &Context, inner: &Inner, declared: &[&Declared], al
     Ok(Verdict::Fails)
 }
 
+fn other_digest(file: &PinnedFile, declared: Sha256Digest) -> String {
+    format!("{}: {} is pinned, but {} declared", file.path, file.sha256.short(), declared.short())
+}
+
 fn reasons(declared: &Declared, locked: Option<&Pins>) -> Vec<String> {
     let source = declared.source.describe();
     let Some(locked) = locked else {
         // Its digest stands in the catalog, which is enough.
-        return if declared.sha256.is_some() { Vec::new() } else { vec!["is not pinned".to_owned()] };
+        let is_enough = declared.sha256.is_some() && matches!(declared.source, Source::Urls(_));
+        return if is_enough { Vec::new() } else { vec!["is not pinned".to_owned()] };
     };
     if locked.source != source {
         return vec![format!("is pinned from `{}`, but declared as `{source}`", locked.source)];
@@ -72,7 +80,7 @@ fn reasons(declared: &Declared, locked: Option<&Pins>) -> Vec<String> {
     match (&declared.source, declared.sha256) {
         (Source::Path(path, _), _) => match pin_path(path) {
             Ok(files) => {
-                let now = Pins { source, commit: locked.commit.clone(), files };
+                let now = Pins { source, commit: locked.commit.clone(), archive: None, files };
                 let change = Change::between(&declared.name, Some(locked), Some(&now));
                 let differs = change.outcome != Outcome::Unchanged;
                 change.files.iter().filter(|_| differs).map(super::change::FileChange::line).collect()
@@ -81,10 +89,16 @@ fn reasons(declared: &Declared, locked: Option<&Pins>) -> Vec<String> {
         },
         (Source::Urls(_), Some(sha256)) => {
             let other = locked.files.iter().find(|file| file.sha256 != sha256);
-            let told = other.map(|file| {
-                format!("{}: {} is pinned, but {} declared", file.path, file.sha256.short(), sha256.short())
-            });
-            told.into_iter().collect()
+            other.map(|file| other_digest(file, sha256)).into_iter().collect()
+        }
+        (Source::Archive { files, .. }, sha256) => {
+            let wants =
+                |path: &FilePath| files.is_empty() || files.iter().any(|pattern| matches(pattern, path.as_str()));
+            let unwanted = locked.files.iter().filter(|file| !wants(&file.path));
+            let unwanted = unwanted.map(|file| format!("{}: is pinned, but not meant by `files`", file.path));
+            let other = locked.archive.iter().filter_map(|archive| Some((archive, sha256?)));
+            let other = other.filter(|(archive, sha256)| archive.sha256 != *sha256);
+            other.map(|(archive, sha256)| other_digest(archive, sha256)).chain(unwanted).collect()
         }
         (Source::Urls(_) | Source::Hub { .. }, _) => Vec::new(),
     }
