@@ -2,6 +2,8 @@
 
 mod credential;
 
+mod hint;
+
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -329,62 +331,6 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { action, path, source }
-    }
-
-    /// What to do about it, if there is something.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NoCatalog { .. } => {
-                "`cache-harness add NAME SOURCE` writes one; CACHE_HARNESS_CONFIG names another".into()
-            }
-            Self::UnknownModel { suggestion: Some(near), .. } => format!("did you mean `{near}`?"),
-            Self::UnknownModel { name, .. } => format!("`cache-harness add {name} SOURCE` declares and pins it"),
-            Self::Unpinned { name, .. } | Self::StalePins { name, .. } => {
-                format!("run `cache-harness lock {name}` and commit the lock file")
-            }
-            Self::Malformed { hint, .. } => return hint.clone(),
-            Self::NoHome { remedy, .. } | Self::Untrusted { remedy, .. } => (*remedy).into(),
-            Self::Archive { remedy, .. } => return remedy.map(Into::into),
-            Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
-                "if the file was meant to change, run `cache-harness lock` and review the new pin".into()
-            }
-            Self::Hub { status, token, .. } => token.hint(*status).into(),
-            Self::Status { status: 401 | 403, .. } => {
-                "no token is sent to this host: use an address that needs none".into()
-            }
-            Self::Status { status: 404 | 410, .. } => "the file may be gone upstream: check the address".into(),
-            Self::SourcesFailed { attempts, .. } => return attempts.iter().rev().find_map(Self::hint),
-            Self::Offline { model, .. } => format!("run `cache-harness warm {model}` where there is a network"),
-            Self::OverBudget { bytes, .. } => {
-                format!("set `max_size` in [cache] to at least \"{bytes}\", or CACHE_HARNESS_MAX_SIZE={bytes}")
-            }
-            Self::NoRoom { .. } => "raise `max_size`, run fewer tests at once, or drop `strict_budget`".into(),
-            Self::DiskFull { .. } => "`cache-harness prune` frees what is unused; or set `dir` to another disk".into(),
-            Self::Foreign { .. } => {
-                "move the file away, or set the provider's `root` in cache-harness.toml to a folder of its own".into()
-            }
-            Self::InUse { .. } => {
-                "give each project its own `root` for the provider in cache-harness.toml, or run them in turn".into()
-            }
-            Self::Busy { .. } => "the holder may be stopped or hung: end it, and the lock is free at once".into(),
-            Self::Unusable { .. } => {
-                "set `dir` in [cache] or CACHE_HARNESS_DIR to a writable folder on a local disk".into()
-            }
-            Self::Io { source, path, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                format!("free space on the disk of `{}`: `cache-harness prune` removes what is unused", path.display())
-            }
-            Self::SourcesJustFailed { .. }
-            | Self::Setting { .. }
-            | Self::Status { .. }
-            | Self::WrongBytes { .. }
-            | Self::NotMirrored { .. }
-            | Self::Transport { .. }
-            | Self::Refused { .. }
-            | Self::Io { .. } => {
-                return None;
-            }
-        })
     }
 
     /// Whether the same request may succeed later without anybody changing anything.
