@@ -138,7 +138,7 @@ fn a_source_that_sends_wrong_bytes_among_others_is_named_and_left_out() {
     for wrong in [0, 1] {
         let servers = [limited(), limited()];
         let project = two_sources("", &servers[0], &servers[1]);
-        let mut bytes = cache_harness::testkit::generated(1, SIZE as usize);
+        let mut bytes = cache_harness::testkit::generated(1, usize::try_from(SIZE).unwrap());
         bytes.iter_mut().step_by(1000).for_each(|byte| *byte ^= 1);
         servers[wrong].put("/m.bin", bytes);
         let ended = project.run(&["restore", "m"]).succeeded();
