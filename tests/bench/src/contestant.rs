@@ -59,7 +59,7 @@ impl Contestant {
         let most = |of: fn(&Traffic) -> u64| self.traffic.iter().map(of).max();
         let note = match (most(|came| came.connections), most(|came| came.bytes)) {
             (Some(connections), Some(bytes)) => {
-                format!("{cost}; {} MiB came over {connections}", bytes.div_ceil(1 << 20))
+                format!("{cost}; connections at once: {connections}, MiB that came: {}", bytes >> 20)
             }
             _ => cost,
         };

@@ -28,7 +28,7 @@ pub(crate) fn measure(stage: &Stage) -> Outcome<Vec<Table>> {
                 }
                 project.empty()?;
                 if !single {
-                    row.note = format!("over {} connections", proxy.traffic()?.connections);
+                    row.note = format!("connections at once: {}", proxy.traffic()?.connections);
                 }
                 rows.push(row);
             }
