@@ -3,24 +3,42 @@
 //! Addresses are read by the parser that the HTTP client uses, so that what is checked here is what is
 //! asked there.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use reqwest::Url;
 
 use crate::model::FilePath;
 
+/// Which hosts may be asked over plain HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum PlainHttp {
+    /// This machine. The digest would catch bytes changed on the way, but not a token read on the way.
+    #[default]
+    Loopback,
+    /// Any: somebody has said so, and no token is sent.
+    Anywhere,
+}
+
 /// Whether `url` may be asked; if not, why.
-///
-/// The digest would catch bytes changed on the way, but not a token read on the way: plain HTTP is for
-/// this machine only.
-pub(crate) fn is_allowed(url: &str) -> Result<(), String> {
+pub(crate) fn is_allowed(url: &str, plain_http: PlainHttp) -> Result<(), String> {
     let parsed = Url::parse(url).map_err(|error| format!("it is no URL: {error}"))?;
     match parsed.scheme() {
         "https" => Ok(()),
-        "http" if is_loopback(&parsed) => Ok(()),
+        "http" if plain_http == PlainHttp::Anywhere || is_loopback(&parsed) => Ok(()),
         "http" => Err("plain http is allowed only to this machine (127.0.0.0/8, [::1], localhost): use https".into()),
         other => Err(format!("`{other}` is not supported: use https")),
     }
+}
+
+/// Whether a redirect may lead from one address to the other; if not, why. Never to a weaker scheme, whatever
+/// plain HTTP is allowed.
+pub(crate) fn may_lead(from: &Url, to: &Url, plain_http: PlainHttp) -> Result<(), String> {
+    is_allowed(to.as_str(), plain_http)?;
+    if from.scheme() == "https" && to.scheme() != "https" {
+        return Err("a redirect may not leave https".into());
+    }
+    Ok(())
 }
 
 /// An address as an error may show it: as written, unless it carries what may be a secret; then without user,
@@ -33,6 +51,11 @@ pub(crate) fn shown(url: &str) -> String {
     }
 }
 
+/// A template of addresses as an error may show it.
+pub(crate) fn shown_template(template: &str) -> String {
+    shown(template).replace("%7B", "{").replace("%7D", "}")
+}
+
 /// A URL without user, password and query, which can carry a signature.
 pub(crate) fn public(mut url: Url) -> String {
     let _ = (url.set_username(""), url.set_password(None));
@@ -41,8 +64,13 @@ pub(crate) fn public(mut url: Url) -> String {
     url.to_string()
 }
 
+/// Whether two addresses are of one scheme, host and port.
+pub(crate) fn same_origin(first: &str, second: &str) -> bool {
+    matches!((Url::parse(first), Url::parse(second)), (Ok(first), Ok(second)) if first.origin() == second.origin())
+}
+
 /// Whether the host is this machine, by its address or as `localhost`.
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -71,6 +99,19 @@ pub(crate) fn file_name(url: &str) -> Result<FilePath, String> {
         return Err(format!("its file name `{name}` has a `/`"));
     }
     name.parse::<FilePath>().map_err(|error| format!("its file name {error}"))
+}
+
+/// A file's path as part of a URL.
+pub(crate) fn encode_path(path: &str) -> String {
+    path.bytes().fold(String::new(), |mut text, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(char::from(byte)),
+            _ => {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+        text
+    })
 }
 
 /// `text` with its `%xx` replaced by the bytes they stand for.
@@ -105,7 +146,7 @@ mod tests {
             "http://[::1]:1/",
             "http://LOCALHOST/",
         ] {
-            assert_eq!(is_allowed(url), Ok(()), "{url}");
+            assert_eq!(is_allowed(url, PlainHttp::Loopback), Ok(()), "{url}");
         }
         for url in [
             "http://a.example/x",
@@ -113,10 +154,28 @@ mod tests {
             r"http://127.0.0.1@a.example\@127.0.0.1/",
             "http://localhost.example/",
         ] {
-            assert!(is_allowed(url).unwrap_err().starts_with("plain http is allowed only to this machine"), "{url}");
+            let refused = is_allowed(url, PlainHttp::Loopback).unwrap_err();
+            assert!(refused.starts_with("plain http is allowed only to this machine"), "{url}");
+            assert_eq!(is_allowed(url, PlainHttp::Anywhere), Ok(()), "{url}");
         }
-        assert_eq!(is_allowed("ftp://a.example/x").unwrap_err(), "`ftp` is not supported: use https");
-        assert_eq!(is_allowed("a.example/x").unwrap_err(), "it is no URL: relative URL without a base");
+        let refused = |url| is_allowed(url, PlainHttp::Anywhere).unwrap_err();
+        assert_eq!(refused("ftp://a.example/x"), "`ftp` is not supported: use https");
+        assert_eq!(refused("a.example/x"), "it is no URL: relative URL without a base");
+    }
+
+    #[test]
+    fn no_redirect_leads_from_https_to_http() {
+        let told = |from: &str, to: &str, plain_http| {
+            may_lead(&Url::parse(from).unwrap(), &Url::parse(to).unwrap(), plain_http)
+        };
+        let (safe, plain) = ("https://a.example", "http://a.example");
+        for plain_http in [PlainHttp::Loopback, PlainHttp::Anywhere] {
+            assert_eq!(told(plain, safe, plain_http), Ok(()));
+            assert_eq!(told(safe, "http://localhost", plain_http).unwrap_err(), "a redirect may not leave https");
+            assert!(told(safe, plain, plain_http).is_err() && told(plain, "file:///x", plain_http).is_err());
+        }
+        assert!(told("http://localhost", plain, PlainHttp::Loopback).is_err());
+        assert_eq!(told("http://localhost", plain, PlainHttp::Anywhere), Ok(()));
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Cache {
         let run = RunId::current(|name| environment.get(name).map(ToOwned::to_owned));
         let log = Log::new(&config.state_dir, run, config.project.clone());
         let store = Store::new(&config.dir.value);
-        let (fetcher, prepared) = (Fetcher::default(), Mutex::default());
+        let (fetcher, prepared) = (Fetcher::new(&config), Mutex::default());
         let inner = Inner { config, environment, catalog, lock, store, fetcher, progress, log, prepared };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::address;
+use crate::address::{self, PlainHttp};
 use crate::digest::Sha256Digest;
 use crate::document::{Place, Placed, Table};
 use crate::environment::Environment;
@@ -34,6 +34,8 @@ pub(crate) struct Declared {
     pub(crate) fallback: Option<ModelName>,
     /// The digest of a `urls` model's file, if it stands in the catalog.
     pub(crate) sha256: Option<Sha256Digest>,
+    /// Which of its addresses may be asked over plain HTTP.
+    pub(crate) plain_http: PlainHttp,
     pub(crate) capabilities: Vec<String>,
     pub(crate) description: Option<String>,
     /// The line of the model's header, from 1.
@@ -134,7 +136,15 @@ impl Catalog {
 
 /// The model in `table`, without its fallback and line.
 fn read_model(name: ModelName, table: &mut Table<'_>, folder: &Path, environment: &Environment) -> Result<Declared> {
-    let source = read_source(table, folder, environment)?;
+    let insecure_http = table.boolean("insecure_http")?;
+    let plain_http = match insecure_http {
+        Some(Placed { value: true, .. }) => PlainHttp::Anywhere,
+        _ => PlainHttp::Loopback,
+    };
+    let source = read_source(table, plain_http, folder, environment)?;
+    if let (Some(found), Source::Hub { .. } | Source::Path(..)) = (&insecure_http, &source) {
+        return Err(table.malformed(found.place, only_with(table, "insecure_http", "urls"), None));
+    }
     let sha256 = table.parsed("sha256", str::parse::<Sha256Digest>)?;
     if let (Some(found), Source::Hub { .. } | Source::Path(..)) = (&sha256, &source) {
         let hint = "the lock file pins every other model";
@@ -165,13 +175,19 @@ fn read_model(name: ModelName, table: &mut Table<'_>, folder: &Path, environment
         hub_id,
         fallback: None,
         sha256: sha256.map(|found| found.value),
+        plain_http,
         capabilities: capabilities.into_iter().map(|word| word.value.to_owned()).collect(),
         description: table.string("description")?.map(|found| found.value.to_owned()),
         line: 0,
     })
 }
 
-fn read_source(table: &mut Table<'_>, folder: &Path, environment: &Environment) -> Result<Source> {
+fn read_source(
+    table: &mut Table<'_>,
+    plain_http: PlainHttp,
+    folder: &Path,
+    environment: &Environment,
+) -> Result<Source> {
     let hub = table.parsed("hub", parse_repo)?;
     let urls = table.strings("urls")?;
     let path = table.string("path")?;
@@ -189,7 +205,7 @@ fn read_source(table: &mut Table<'_>, folder: &Path, environment: &Environment) 
             let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
             Ok(Source::Hub { repo: repo.value, revision, files })
         }
-        (None, Some(urls), None) => read_urls(table, urls),
+        (None, Some(urls), None) => read_urls(table, urls, plain_http),
         (None, None, Some(Placed { value, place })) => match environment.path_from(folder, value) {
             Ok(path) => Ok(Source::Path(path, value.to_owned())),
             Err(reason) => Err(table.malformed(place, format!("`path` {}: {reason}", table.label()), None)),
@@ -223,16 +239,25 @@ fn read_patterns(table: &Table<'_>, patterns: Vec<Placed<&str>>) -> Result<Vec<S
     checked.collect()
 }
 
-fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>) -> Result<Source> {
+fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>, plain_http: PlainHttp) -> Result<Source> {
     let refused = |place, url: &str, reason: String| {
+        let hint =
+            address::is_allowed(url, PlainHttp::Anywhere).is_ok() && address::is_allowed(url, plain_http).is_err();
+        let hint = hint.then(|| {
+            format!(
+                "without https there, `insecure_http = true` {} allows it: the pinned digest still protects the \
+                 bytes, but who is on the way reads which file it is, and its size",
+                table.label()
+            )
+        });
         let url = address::shown(url);
-        table.malformed(place, format!("`urls` {}: `{url}` cannot be used: {reason}", table.label()), None)
+        table.malformed(place, format!("`urls` {}: `{url}` cannot be used: {reason}", table.label()), hint)
     };
     let Some(first) = urls.first() else {
         return Err(table.malformed(table.place(), format!("`urls` {} is empty", table.label()), None));
     };
     for url in &urls {
-        address::is_allowed(url.value).map_err(|reason| refused(url.place, url.value, reason))?;
+        address::is_allowed(url.value, plain_http).map_err(|reason| refused(url.place, url.value, reason))?;
     }
     address::file_name(first.value).map_err(|reason| refused(first.place, first.value, reason))?;
     Ok(Source::Urls(urls.into_iter().map(|url| url.value.to_owned()).collect()))
@@ -318,7 +343,15 @@ mod tests {
             ("[models.a]\npath = 'x'\nfiles = ['y']", "3:10: `files` in [models.a] is only for a model with `hub`"),
             (
                 "[models.a]\nurls = ['https://a.example/m', 'http://a.example/m']",
-                "2:32: `urls` in [models.a]: `http://a.example/m` cannot be used: plain http is allowed only to this machine (127.0.0.0/8, [::1], localhost): use https",
+                "2:32: `urls` in [models.a]: `http://a.example/m` cannot be used: plain http is allowed only to this machine (127.0.0.0/8, [::1], localhost): use https\nhint: without https there, `insecure_http = true` in [models.a] allows it: the pinned digest still protects the bytes, but who is on the way reads which file it is, and its size",
+            ),
+            (
+                "[models.a]\nhub = 'o/n'\ninsecure_http = true",
+                "3:17: `insecure_http` in [models.a] is only for a model with `urls`",
+            ),
+            (
+                "[models.a]\nurls = ['ftp://a.example/m']\ninsecure_http = true",
+                "2:9: `urls` in [models.a]: `ftp://a.example/m` cannot be used: `ftp` is not supported: use https",
             ),
             (
                 "[models.a]\nurls = ['https://a.example/']",

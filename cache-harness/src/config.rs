@@ -6,16 +6,21 @@
 //! it is needed.
 
 mod layer;
+mod mirror;
 mod setting;
 mod token;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::mirror::Mirror;
 pub use self::setting::{ApplicationCache, Origin, Remote, RemoteMode, Setting, Verify, WhenUnusable};
 pub use self::token::Token;
+
+pub(crate) use self::mirror::Named;
 
 use self::layer::Layer;
 use crate::catalog::Catalog;
@@ -27,6 +32,9 @@ use crate::units::ByteSize;
 
 /// The file that a project's settings and models stand in.
 const PROJECT_FILE: &str = "cache-harness.toml";
+
+/// Enough to fill a line to a server that limits each connection, and few enough not to be one it blocks.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -68,6 +76,10 @@ pub struct Config {
     pub token: Option<Token>,
     /// How long to wait while no byte moves. Default 60 seconds.
     pub patience: Setting<Duration>,
+    /// Mirrors asked before a file's own addresses, in order. Default none.
+    pub mirrors: Setting<Vec<Mirror>>,
+    /// The most connections to one host, of all processes together, from 1 to 64. Default 8.
+    pub connections: Setting<NonZeroUsize>,
     /// Whether this is continuous integration: the variable `CI` is set, and not to `0`, `off`, `no` or `false`.
     pub ci: bool,
 }
@@ -138,6 +150,8 @@ impl Config {
             endpoint: layer.endpoint.unwrap_or_else(|| Setting::from_default("https://huggingface.co".into())),
             token: Token::find(environment)?,
             patience: layer.patience.unwrap_or(Setting::from_default(Duration::from_secs(60))),
+            mirrors: layer.mirrors.unwrap_or_default(),
+            connections: layer.connections.unwrap_or(Setting::from_default(CONNECTIONS)),
             ci: environment
                 .get(environment::CI)
                 .is_some_and(|value| value.to_str().map(environment::parse_switch) != Some(Ok(false))),
@@ -237,6 +251,28 @@ mod tests {
     }
 
     #[test]
+    fn mirrors_and_connections_have_their_origin_and_an_empty_list_is_a_choice() {
+        let user = "[cache]\nmirrors = ['https://a.example/{sha256}']\nconnections = 2";
+        let found = |project: &str, variables: &[_]| {
+            let config = discover(user, project, variables, None).unwrap();
+            let shown = config.mirrors.value.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            (shown, config.mirrors.origin, config.connections)
+        };
+        let (mirrors, origin, connections) = found("", &[]);
+        assert_eq!((mirrors.as_str(), connections.value.get()), ("https://a.example/{sha256}", 2));
+        assert!(origin.to_string().ends_with("config.toml:2") && connections.origin.to_string().ends_with(":3"));
+        assert_eq!(found("cache.mirrors = []", &[]).0, "");
+        let variables = [
+            ("CACHE_HARNESS_MIRRORS", "https://b.example/{sha256}, https://c.example/{sha256},"),
+            ("CACHE_HARNESS_CONNECTIONS", "64"),
+        ];
+        let (mirrors, origin, connections) = found("", &variables);
+        assert_eq!(mirrors, "https://b.example/{sha256} https://c.example/{sha256}");
+        assert_eq!((origin, connections.value.get()), (Origin::Variable("CACHE_HARNESS_MIRRORS"), 64));
+        assert_eq!(discover("", "", &[], None).unwrap().connections.value.get(), 8);
+    }
+
+    #[test]
     fn a_setting_that_cannot_be_used_is_named_with_its_place() {
         let told = |user, project, variables: &[_]| discover(user, project, variables, None).unwrap_err();
         let variable = |name, value| told("", "", &[(name, value)]);
@@ -270,6 +306,26 @@ mod tests {
             (
                 file("[remote]\nurl = 'ftp://x/y'"),
                 "~/project/cache-harness.toml:2:7: `url` in [remote]: `ftp://x/y` cannot be used: `ftp` is not supported: use `https`, `http`, `s3` or `file`",
+            ),
+            (
+                variable("HF_ENDPOINT", "https://hub.example/?x=1"),
+                "HF_ENDPOINT: `https://hub.example/` cannot be used: paths are put after it, so it can have neither `?` nor `#`",
+            ),
+            (
+                file("[cache]\nmirrors = [\n'https://a.example/{sha256}',\n  'https://b.example/{sha}',\n]"),
+                "~/project/cache-harness.toml:4:3: `mirrors` in [cache]: `https://b.example/{sha}` cannot be used: `{sha}` is no placeholder: it can have `{sha256}`, `{prefix}`, `{repo}`, `{commit}`, `{path}`",
+            ),
+            (
+                variable("CACHE_HARNESS_MIRRORS", "https://a.example/{sha256}, ftp://b.example/{sha256}"),
+                "CACHE_HARNESS_MIRRORS: `ftp://b.example/{sha256}` cannot be used: `ftp` is not supported: use `https` or `http`",
+            ),
+            (
+                file("[cache]\nconnections = 65"),
+                "~/project/cache-harness.toml:2:15: `connections` in [cache] must be from 1 to 64, found 65",
+            ),
+            (
+                variable("CACHE_HARNESS_CONNECTIONS", "0"),
+                "CACHE_HARNESS_CONNECTIONS: must be a number from 1 to 64, found `0`",
             ),
             (
                 told("[models.a]", "", &[]),

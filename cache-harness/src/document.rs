@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt::Display;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use toml::Spanned;
@@ -215,14 +216,19 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// The integer at `key`, from 0 to `most`.
-    pub(crate) fn whole_number(&mut self, key: &'static str, most: u64) -> Result<Option<Placed<u64>>> {
+    /// The integer at `key`, if it is in `range`.
+    pub(crate) fn whole_number(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<Placed<u64>>> {
         let found = self.typed(key, "an integer", |value| value.as_integer())?;
         let Some(Placed { value: integer, place }) = found else { return Ok(None) };
         match u64::from_str_radix(integer.as_str(), integer.radix()) {
-            Ok(value) if value <= most => Ok(Some(Placed { value, place })),
+            Ok(value) if range.contains(&value) => Ok(Some(Placed { value, place })),
             _ => {
-                let message = format!("`{key}` {} must be from 0 to {most}, found {integer}", self.label());
+                let (least, most) = range.into_inner();
+                let message = format!("`{key}` {} must be from {least} to {most}, found {integer}", self.label());
                 Err(self.malformed(place, message, None))
             }
         }
@@ -238,6 +244,20 @@ impl<'d> Table<'d> {
                 .ok_or_else(|| self.wrong_type(place, key, "an array of strings", item.get_ref()))
         });
         placed.collect::<Result<_>>().map(Some)
+    }
+
+    /// What `parse` makes of each string at `key`, and where the first one stands.
+    pub(crate) fn parsed_list<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&'d str) -> Result<T, E>,
+    ) -> Result<Option<Placed<Vec<T>>>> {
+        let Some(items) = self.strings(key)? else { return Ok(None) };
+        let place = items.first().map_or(self.place, |first| first.place);
+        let parsed = items.into_iter().map(|Placed { value, place }| {
+            parse(value).map_err(|error| self.malformed(place, format!("`{key}` {}: {error}", self.label()), None))
+        });
+        Ok(Some(Placed { value: parsed.collect::<Result<_>>()?, place }))
     }
 
     fn array(&mut self, key: &'static str, expected: &str) -> Result<Option<&'d [Spanned<DeValue<'d>>]>> {
@@ -316,80 +336,4 @@ impl<'d> Table<'d> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn complaint(text: &str, read: impl FnOnce(&mut Table<'_>) -> Result<()>) -> String {
-        let document = match Document::parse(Path::new("f.toml"), text) {
-            Ok(document) => document,
-            Err(error) => return error.report(),
-        };
-        let mut root = document.root();
-        match read(&mut root).and_then(|()| root.finish()) {
-            Ok(()) => "fine".into(),
-            Err(error) => error.report(),
-        }
-    }
-
-    fn cache_size(root: &mut Table<'_>) -> Result<()> {
-        let Some(mut cache) = root.table("cache")? else { return Ok(()) };
-        cache.string("max_size")?;
-        cache.strings("list")?;
-        cache.whole_number("count", 9)?;
-        cache.finish()
-    }
-
-    #[test]
-    fn an_unknown_key_names_its_place_and_the_near_miss() {
-        assert_eq!(
-            complaint("\n[cache]\nmax_sise = 1", cache_size),
-            "f.toml:3:1: unknown key `max_sise` in [cache]\nhint: did you mean `max_size`?"
-        );
-        assert_eq!(
-            complaint("x = 1\n[models]", cache_size),
-            "f.toml:1:1: unknown key `x` at the top level\nhint: the keys here are `cache`"
-        );
-    }
-
-    #[test]
-    fn a_wrong_type_says_expected_and_found_with_the_column_in_characters() {
-        assert_eq!(
-            complaint("cache = { list = ['ä', 1] }", cache_size),
-            "f.toml:1:24: `list` in [cache] must be an array of strings, found an integer"
-        );
-        assert_eq!(
-            complaint("[cache]\nmax_size = 5", cache_size),
-            "f.toml:2:12: `max_size` in [cache] must be a string, found an integer"
-        );
-        for wrong in ["-1", "10", "99999999999999999999"] {
-            assert_eq!(
-                complaint(&format!("cache.count = {wrong}"), cache_size),
-                format!("f.toml:1:15: `count` in [cache] must be from 0 to 9, found {wrong}")
-            );
-        }
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_ignored_and_bad_syntax_has_a_place() {
-        assert_eq!(complaint("\u{feff}[cache]", cache_size), "fine");
-        assert!(complaint("\u{feff}cache = 'ü' x", cache_size).starts_with("f.toml:1:13: "));
-        assert!(complaint("[cache]\n[cache]", cache_size).starts_with("f.toml:2:2: "));
-    }
-
-    #[test]
-    fn what_is_no_utf8_file_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let told = |bytes: &[u8]| {
-            let mut file = tempfile::NamedTempFile::new_in(&folder).unwrap();
-            io::Write::write_all(&mut file, bytes).unwrap();
-            let report = read(file.path()).unwrap_err().report();
-            report.split_once(file.path().to_str().unwrap()).unwrap().1.to_owned()
-        };
-        assert_eq!(told(b"a\n\xc3\xa4\xff"), ":2:2: byte 0xff is not UTF-8\nhint: save the file as UTF-8");
-        assert_eq!(told(b"\xff\xfea\0"), ":1:1: the file is UTF-16, but TOML is UTF-8\nhint: save the file as UTF-8");
-        assert!(
-            read(folder.path()).unwrap_err().to_string().ends_with(":1:1: a folder stands where a file is expected")
-        );
-        assert!(read(&folder.path().join("none")).unwrap().is_none());
-    }
-}
+mod tests;

@@ -24,6 +24,10 @@ pub(crate) const CONFIG: &str = "CACHE_HARNESS_CONFIG";
 pub(crate) const REMOTE: &str = "CACHE_HARNESS_REMOTE";
 /// How long to wait while no byte moves, such as `60s`; overrides `patience`.
 pub(crate) const PATIENCE: &str = "CACHE_HARNESS_PATIENCE";
+/// Templates of mirrors, with commas between them; overrides `mirrors`.
+pub(crate) const MIRRORS: &str = "CACHE_HARNESS_MIRRORS";
+/// The most connections to one host; overrides `connections`.
+pub(crate) const CONNECTIONS: &str = "CACHE_HARNESS_CONNECTIONS";
 /// The run that events belong to.
 pub(crate) const RUN: &str = "CACHE_HARNESS_RUN";
 /// The run, when nextest started the process.

@@ -1,9 +1,13 @@
 //! What can go wrong, and what helps.
 
+mod credential;
+
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use self::credential::Credential;
 
 use crate::digest::Sha256Digest;
 use crate::units::ByteSize;
@@ -108,8 +112,18 @@ pub enum Error {
         /// The size announced or received in bytes.
         actual: u64,
     },
+    /// Other bytes than those of another source, which turned out to be the pinned ones.
+    #[error("`{file}` from {origin} has other bytes than are pinned, from byte {at} on")]
+    WrongBytes {
+        /// The file of the model.
+        file: String,
+        /// The URL the bytes came from.
+        origin: String,
+        /// The first byte that is known to be wrong.
+        at: u64,
+    },
     /// The server answered, but not with the file.
-    #[error("{url} answered {status}")]
+    #[error("{url} answered {status}{}", asks(*retry_after))]
     Status {
         /// The address asked.
         url: String,
@@ -118,6 +132,22 @@ pub enum Error {
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
     },
+    /// The Hub answered that this file is not there, or not for whoever asked.
+    #[error("{url} answered {status}")]
+    Hub {
+        /// The address asked.
+        url: String,
+        /// The HTTP status code: 401, 403, 404 or 410.
+        status: u16,
+        /// Whether a token was sent.
+        token: Credential,
+    },
+    /// A mirror does not have the file.
+    #[error("the mirror does not have {url}")]
+    NotMirrored {
+        /// The address asked.
+        url: String,
+    },
     /// The exchange with the server broke off.
     #[error("{url}: {message}")]
     Transport {
@@ -125,6 +155,16 @@ pub enum Error {
         url: String,
         /// What broke.
         message: String,
+    },
+    /// The server's certificate does not show that it is who it says.
+    #[error("{url} cannot be trusted: {message}")]
+    Untrusted {
+        /// The address asked.
+        url: String,
+        /// What is wrong with the certificate, or with the store of CAs.
+        message: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// The address is one that is never asked.
     #[error("{url} is refused: {reason}")]
@@ -248,6 +288,11 @@ fn bytes_of(bytes: u64) -> String {
     format!("{} ({bytes} bytes)", ByteSize(bytes))
 }
 
+fn asks(retry_after: Option<Duration>) -> String {
+    let asks = |pause: Duration| format!(" and asks to wait {} s", pause.as_secs_f64().ceil());
+    retry_after.filter(|pause| !pause.is_zero()).map(asks).unwrap_or_default()
+}
+
 fn by(holder: Option<&str>) -> String {
     holder.map(|holder| format!(" (held by {holder})")).unwrap_or_default()
 }
@@ -289,16 +334,15 @@ impl Error {
                 format!("run `cache-harness lock {name}` and commit the lock file")
             }
             Self::Malformed { hint, .. } => return hint.clone(),
-            Self::NoHome { remedy, .. } => (*remedy).into(),
+            Self::NoHome { remedy, .. } | Self::Untrusted { remedy, .. } => (*remedy).into(),
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
                 "if the file was meant to change, run `cache-harness lock` and review the new pin".into()
             }
+            Self::Hub { status, token, .. } => token.hint(*status).into(),
             Self::Status { status: 401 | 403, .. } => {
-                "the file may be gated or private: set HF_TOKEN to a token that may read it".into()
+                "no token is sent to this host: use an address that needs none".into()
             }
-            Self::Status { status: 404 | 410, .. } => {
-                "the file or its commit may be gone upstream, or private: check the pin, or set HF_TOKEN".into()
-            }
+            Self::Status { status: 404 | 410, .. } => "the file may be gone upstream: check the address".into(),
             Self::SourcesFailed { attempts, .. } => return attempts.iter().rev().find_map(Self::hint),
             Self::Offline { model, .. } => format!("run `cache-harness warm {model}` where there is a network"),
             Self::OverBudget { bytes, .. } => {
@@ -322,6 +366,8 @@ impl Error {
             Self::SourcesJustFailed { .. }
             | Self::Setting { .. }
             | Self::Status { .. }
+            | Self::WrongBytes { .. }
+            | Self::NotMirrored { .. }
             | Self::Transport { .. }
             | Self::Refused { .. }
             | Self::Io { .. } => {

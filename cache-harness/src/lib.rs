@@ -95,9 +95,9 @@ pub mod __private {
 pub use cache::Cache;
 pub use cache_harness_macros::cached_model;
 pub use cached_model::{CachedFile, CachedModel};
-pub use config::{ApplicationCache, Config, Origin, Remote, RemoteMode, Setting, Token, Verify, WhenUnusable};
+pub use config::{ApplicationCache, Config, Mirror, Origin, Remote, RemoteMode, Setting, Token, Verify, WhenUnusable};
 pub use digest::{ParseDigestError, Sha256Digest};
-pub use error::{Error, Result};
+pub use error::{Credential, Error, Result};
 pub use event::{Evict, Outcome, Request, Via};
 pub use fs::LinkMode;
 pub use model::{FilePath, InvalidName, ModelName};

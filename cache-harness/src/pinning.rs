@@ -8,7 +8,7 @@ mod folder;
 
 use std::path::Path;
 
-use crate::address;
+use crate::address::{self, PlainHttp};
 use crate::catalog::{Declared, Source};
 use crate::config::Config;
 use crate::digest::Sha256Digest;
@@ -62,7 +62,7 @@ impl Pinning<'_> {
         // The catalog pins the digest, and a size once seen under it cannot change.
         match self.lock.models.get(&declared.name).map(|pins| pins.files.as_slice()) {
             Some([file]) if file.sha256 == sha256 && file.size.is_some() => Ok(PinnedFile { path, ..file.clone() }),
-            _ => download.known(sha256, urls).map(|size| pinned(sha256, size)),
+            _ => download.known(sha256).map(|size| pinned(sha256, size)),
         }
     }
 }
@@ -79,19 +79,24 @@ impl Download<'_> {
     /// Fetches bytes of which nothing is known; their digest and size.
     fn unknown(&self) -> Result<(Sha256Digest, u64)> {
         self.refuse_offline()?;
+        self.refuse_plain_http()?;
         self.with_store(|store| {
             let moved = || size(&store.partial(&Sha256Digest::of(self.url.as_bytes())));
             let draft = store.draft(self.url, self.limit(), &self.waiting(&moved))?;
-            let (draft, received) = self.pinning.fetcher.take(self.job(&[]), self.url, draft, self.progress())?;
+            // Nothing is known of these bytes yet, so that nobody on the way may choose them.
+            let source = [fetch::Source::Url(fetch::Address::of_other(self.url, PlainHttp::Loopback))];
+            let (draft, received) = self.pinning.fetcher.bring(self.job(&source), draft, self.progress()).partial?;
             draft.publish(received, store, &Waiting::BRIEF)?;
             Ok((received.digest, received.size))
         })
     }
 
     /// Makes sure that the bytes of `sha256` can be had; their size.
-    fn known(&self, sha256: Sha256Digest, urls: &[String]) -> Result<u64> {
+    fn known(&self, sha256: Sha256Digest) -> Result<u64> {
+        let file = PinnedFile { path: self.path.clone(), size: None, sha256, etag: None };
+        let pins = Pins { source: self.declared.source.describe(), commit: None, files: vec![file.clone()] };
+        let sources = fetch::Source::of(self.declared, &pins, &file, self.pinning.config);
         self.with_store(|store| {
-            let sources: Vec<_> = urls.iter().map(|url| fetch::Source::Url { url: url.clone(), token: None }).collect();
             let moved = || size(&store.partial(&sha256));
             loop {
                 match store.slot(&sha256, None, self.limit(), &self.waiting(&moved))? {
@@ -134,6 +139,15 @@ impl Download<'_> {
         }
         let reason = format!("its bytes are not known yet, and the network is off ({})", offline.origin);
         Err(Error::Refused { url: address::shown(self.url), reason })
+    }
+
+    /// Nothing is known of these bytes yet, so that nobody on the way may choose them.
+    fn refuse_plain_http(&self) -> Result<()> {
+        if address::is_allowed(self.url, PlainHttp::Loopback).is_ok() {
+            return Ok(());
+        }
+        let reason = "whoever is on the way could choose what gets pinned: write its `sha256` into the catalog";
+        Err(Error::Refused { url: address::shown(self.url), reason: reason.into() })
     }
 
     fn job<'j>(&'j self, sources: &'j [fetch::Source]) -> Job<'j> {

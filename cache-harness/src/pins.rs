@@ -76,7 +76,7 @@ impl LockFile {
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let document = Document::parse(path, text)?;
         let mut root = document.root();
-        let version = root.whole_number("version", MOST_BYTES)?;
+        let version = root.whole_number("version", 0..=MOST_BYTES)?;
         let version = root.required("version", version)?;
         if version.value < VERSION {
             return Err(root.malformed(version.place, format!("version {} is unknown", version.value), None));
@@ -157,7 +157,7 @@ impl Pins {
         for mut entry in tables {
             let path = entry.parsed("path", str::parse::<FilePath>)?;
             let Placed { value: path, place } = entry.required("path", path)?;
-            let size = entry.whole_number("size", MOST_BYTES)?.map(|found| found.value);
+            let size = entry.whole_number("size", 0..=MOST_BYTES)?.map(|found| found.value);
             let size = entry.required("size", size)?;
             let sha256 = entry.parsed("sha256", str::parse::<Sha256Digest>)?;
             let sha256 = entry.required("sha256", sha256)?.value;

@@ -18,14 +18,16 @@ type Listener = dyn Fn(Step<'_>) + Send + Sync;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Step<'a> {
-    /// A transfer starts, from the first byte.
+    /// A transfer starts.
     Begin {
         /// The model.
         model: &'a str,
         /// The file of the model.
         file: &'a str,
-        /// How many bytes will come, if that is known.
+        /// How many bytes the file has, if that is known.
         bytes: Option<u64>,
+        /// How many of them were there before.
+        there: u64,
     },
     /// Bytes arrived.
     Bytes {

@@ -24,7 +24,7 @@ impl Bars {
     fn draw(&self, step: &Step<'_>) {
         let mut lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match step {
-            Step::Begin { model, file, bytes } => {
+            Step::Begin { model, file, bytes, .. } => {
                 let key = ((*model).to_owned(), (*file).to_owned());
                 let line = lines.entry(key).or_insert_with(|| self.all.add(ProgressBar::no_length()));
                 line.set_style(style(

@@ -168,6 +168,10 @@ fn origins(cache: &Cache) -> String {
     let age = |age: std::time::Duration| {
         if age == std::time::Duration::MAX { "never".to_owned() } else { show_seconds(age.as_secs_f64()) }
     };
+    let mirrors = match config.mirrors.value.as_slice() {
+        [] => "none".to_owned(),
+        mirrors => mirrors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
     let mut lines = vec![
         String::new(),
         line("dir", config.dir.value.display().to_string(), &config.dir.origin),
@@ -180,6 +184,8 @@ fn origins(cache: &Cache) -> String {
         line("strict_budget", config.strict_budget.value.to_string(), &config.strict_budget.origin),
         line("when_unusable", config.when_unusable.value.to_string(), &config.when_unusable.origin),
         line("patience", age(config.patience.value), &config.patience.origin),
+        line("mirrors", mirrors, &config.mirrors.origin),
+        line("connections", config.connections.value.to_string(), &config.connections.origin),
         line("HF_ENDPOINT", config.endpoint.value.clone(), &config.endpoint.origin),
     ];
     for (provider, root) in &config.provider_roots {

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Overrides;
+use super::mirror::Mirror;
 use super::setting::{ApplicationCache, Origin, RemoteMode, Setting, Verify, WhenUnusable};
-use crate::address;
+use crate::address::{self, PlainHttp};
 use crate::document::{Placed, Table};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result};
 use crate::provider_kind::ProviderKind;
 use crate::units::{ByteSize, parse_duration};
+
+/// More than this to one host is an attack, not a download.
+const MOST_CONNECTIONS: u64 = 64;
 
 /// The settings that one place makes.
 #[derive(Debug, Default)]
@@ -32,6 +37,8 @@ pub(super) struct Layer {
     pub(super) remote_mode: Option<RemoteMode>,
     pub(super) endpoint: Option<Setting<String>>,
     pub(super) patience: Option<Setting<Duration>>,
+    pub(super) mirrors: Option<Setting<Vec<Mirror>>>,
+    pub(super) connections: Option<Setting<NonZeroUsize>>,
 }
 
 impl Layer {
@@ -57,6 +64,8 @@ impl Layer {
             remote_mode: self.remote_mode.or(weaker.remote_mode),
             endpoint: self.endpoint.or(weaker.endpoint),
             patience: self.patience.or(weaker.patience),
+            mirrors: self.mirrors.or(weaker.mirrors),
+            connections: self.connections.or(weaker.connections),
         }
     }
 
@@ -76,6 +85,11 @@ impl Layer {
             layer.strict_budget = cache.boolean("strict_budget")?.map(|found| from_file(&cache, found));
             layer.when_unusable = cache.parsed("when_unusable", str::parse)?.map(|found| from_file(&cache, found));
             layer.patience = cache.parsed("patience", parse_patience)?.map(|found| from_file(&cache, found));
+            layer.mirrors = cache.parsed_list("mirrors", str::parse)?.map(|found| from_file(&cache, found));
+            layer.connections = cache.whole_number("connections", 1..=MOST_CONNECTIONS)?.map(|found| {
+                let value = connections(found.value).unwrap_or(NonZeroUsize::MIN);
+                from_file(&cache, Placed { value, place: found.place })
+            });
             cache.finish()?;
         }
         if let Some(providers) = root.table("providers")? {
@@ -125,6 +139,8 @@ impl Layer {
             remote_url: variable(environment::REMOTE, environment, parse_remote)?.map(|found| found.value),
             endpoint: variable(environment::HF_ENDPOINT, environment, parse_endpoint)?,
             patience: variable(environment::PATIENCE, environment, parse_patience)?,
+            mirrors: variable(environment::MIRRORS, environment, parse_mirrors)?,
+            connections: variable(environment::CONNECTIONS, environment, parse_connections)?,
             ..Self::default()
         })
     }
@@ -170,12 +186,29 @@ fn parse_patience(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn parse_mirrors(text: &str) -> Result<Vec<Mirror>, String> {
+    text.split(',').map(str::trim).filter(|template| !template.is_empty()).map(str::parse).collect()
+}
+
+fn parse_connections(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse().ok().filter(|number| *number <= MOST_CONNECTIONS).and_then(connections);
+    number.ok_or_else(|| format!("must be a number from 1 to {MOST_CONNECTIONS}, found `{text}`"))
+}
+
+fn connections(number: u64) -> Option<NonZeroUsize> {
+    usize::try_from(number).ok().and_then(NonZeroUsize::new)
+}
+
 fn parse_remote(text: &str) -> Result<String, String> {
     address::is_remote(text).map_err(|reason| format!("`{}` cannot be used: {reason}", address::shown(text)))?;
     Ok(text.to_owned())
 }
 
 fn parse_endpoint(text: &str) -> Result<String, String> {
-    address::is_allowed(text).map_err(|reason| format!("`{}` cannot be used: {reason}", address::shown(text)))?;
+    let wrong = |reason: String| format!("`{}` cannot be used: {reason}", address::shown(text));
+    address::is_allowed(text, PlainHttp::Loopback).map_err(wrong)?;
+    if text.contains(['?', '#']) {
+        return Err(wrong("paths are put after it, so it can have neither `?` nor `#`".into()));
+    }
     Ok(text.trim_end_matches('/').to_owned())
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ContentRange {
     pub(super) first: u64,
+    /// The byte behind the last one.
+    pub(super) end: u64,
     /// Bytes of the whole file; `None` where the server does not say.
     pub(super) total: Option<u64>,
 }
@@ -19,7 +21,8 @@ pub(super) fn content_range(text: &str) -> Option<ContentRange> {
         "*" => None,
         total => Some(total.parse().ok()?),
     };
-    (first <= last && total.is_none_or(|total| last < total)).then_some(ContentRange { first, total })
+    let end = last.checked_add(1)?;
+    (first < end && total.is_none_or(|total| end <= total)).then_some(ContentRange { first, end, total })
 }
 
 /// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110, section 10.2.3).
@@ -39,9 +42,9 @@ mod tests {
 
     #[test]
     fn a_content_range_is_read_or_refused() {
-        let range = |first, total| Some(ContentRange { first, total });
-        assert_eq!(content_range("bytes 5-9/10"), range(5, Some(10)));
-        assert_eq!(content_range("bytes 0-0/*"), range(0, None));
+        let range = |first, end, total| Some(ContentRange { first, end, total });
+        assert_eq!(content_range("bytes 5-9/10"), range(5, 10, Some(10)));
+        assert_eq!(content_range("bytes 0-0/*"), range(0, 1, None));
         for wrong in
             ["", "bytes", "bytes 5-9", "bytes 9-5/10", "bytes 5-10/10", "bytes */10", "items 5-9/10", "bytes -1-9/10"]
         {

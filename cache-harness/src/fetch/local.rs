@@ -15,7 +15,7 @@ pub(super) fn read(path: &Path, partial: &mut Partial) -> Result<Received> {
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return partial.finish(),
-            Ok(count) => partial.write(&buffer[..count])?,
+            Ok(count) => partial.append(&buffer[..count])?,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::io("read", path)(error)),
         }

@@ -1,57 +1,45 @@
-//! Filling a partial from the first source that has the pinned bytes.
+//! Filling a partial from the sources that have the pinned bytes.
 //!
-//! Of the store this module knows only [`Partial`]. Each source is tried in the order of the catalog; what a
-//! source sends is hashed on the way and published only if it is what was pinned, so no source has to be
-//! trusted. The HTTP client and its runtime are made at the first transfer: a hit never pays for them.
+//! Of the store this module knows only [`Partial`]. Sources are tried in the order of the catalog; where one breaks off
+//! the next goes on, and one that is slow gets company. What they send is hashed on the way and published only if it is
+//! what was pinned, so no source has to be trusted. The HTTP client and its runtime are made at the first transfer: a
+//! hit never pays for them.
+//!
+//! ```text
+//! download   one file: which stream asks which source for what   plan  width  retry   (pure)
+//!   part       one stream: judges an answer, hands on its bytes    filling            plan + partial
+//!     exchange   one request along its redirects                   host               the budget of its host
+//!       clients    the connections; line: their thread               head               fields of an answer (pure)
+//! ```
 
+mod clients;
+mod download;
+mod exchange;
+mod filling;
 mod head;
-mod http;
+mod host;
+mod line;
 mod local;
+mod message;
+mod part;
+mod plan;
 mod retry;
+mod source;
+mod trust;
+mod width;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::catalog::{self, Declared};
-use crate::config::{Config, Token};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::FilePath;
-use crate::pins::{PinnedFile, Pins};
 use crate::progress::{Progress, Step};
 use crate::store::{Memo, Partial, Received};
 
-/// Where the bytes of one file can be had.
-#[derive(Debug, Clone)]
-pub(crate) enum Source {
-    Url { url: String, token: Option<Token> },
-    Path(PathBuf),
-}
-
-impl Source {
-    /// Whether it can only be had over the network.
-    pub(crate) fn is_remote(&self) -> bool {
-        matches!(self, Self::Url { .. })
-    }
-
-    /// The sources of one file of a model, in the order they are tried.
-    ///
-    /// A Hub file is asked for by commit: a full pin needs neither an API call nor a HEAD request.
-    pub(crate) fn of(declared: &Declared, pins: &Pins, file: &PinnedFile, config: &Config) -> Vec<Self> {
-        match &declared.source {
-            catalog::Source::Hub { repo, revision, .. } => {
-                let commit = pins.commit.as_deref().unwrap_or(revision);
-                let (endpoint, path) = (&config.endpoint.value, http::encode_path(file.path.as_str()));
-                let url = format!("{endpoint}/{repo}/resolve/{commit}/{path}");
-                vec![Self::Url { url, token: config.token.clone() }]
-            }
-            catalog::Source::Urls(urls) => urls.iter().map(|url| Self::Url { url: url.clone(), token: None }).collect(),
-            catalog::Source::Path(path, _) if path.is_dir() => vec![Self::Path(file.path.below(path))],
-            catalog::Source::Path(path, _) => vec![Self::Path(path.clone())],
-        }
-    }
-}
+pub(crate) use source::{Address, Source};
 
 /// One file to be fetched.
 #[derive(Debug, Clone, Copy)]
@@ -91,82 +79,100 @@ impl std::ops::AddAssign for Effort {
 }
 
 /// Fetches files; makes its HTTP client when it first needs one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fetcher {
-    line: OnceCell<http::Line>,
+    line: OnceCell<line::Line>,
+    /// Where processes agree on what they ask of a host.
+    hosts: PathBuf,
+    /// The most connections to one host.
+    connections: usize,
+}
+
+/// A file that came, not yet published.
+pub(crate) struct Brought {
+    /// The verified partial, or no source had its bytes.
+    pub(crate) partial: Result<(Partial, Received)>,
+    pub(crate) effort: Effort,
 }
 
 impl Fetcher {
-    /// Fills and publishes the partial from the first of the job's sources that has the bytes.
+    pub(crate) fn new(config: &Config) -> Self {
+        let hosts = config.state_dir.join("hosts");
+        Self { line: OnceCell::new(), hosts, connections: config.connections.value.get() }
+    }
+
+    /// Fills and publishes the partial from the job's sources.
     ///
     /// It fails with [`Error::SourcesFailed`] with what each source failed with; at once what fails on our own disk.
     pub(crate) fn fill(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Fetched {
-        let mut effort = Effort::default();
-        let memo = self.try_sources(job, partial, progress, &mut effort);
+        let Brought { partial, effort } = self.bring(job, partial, progress);
+        let memo = partial.and_then(|(partial, received)| partial.commit(received));
         Fetched { memo, effort }
     }
 
-    fn try_sources(&self, job: Job<'_>, partial: Partial, progress: &Progress, effort: &mut Effort) -> Result<Memo> {
+    /// Fills the partial from the job's sources, and verifies it; fails as [`fill`](Self::fill) does.
+    pub(crate) fn bring(&self, job: Job<'_>, partial: Partial, progress: &Progress) -> Brought {
+        let mut effort = Effort::default();
+        let partial = self.try_sources(job, partial, progress, &mut effort);
+        Brought { partial, effort }
+    }
+
+    fn try_sources(
+        &self,
+        job: Job<'_>,
+        partial: Partial,
+        progress: &Progress,
+        effort: &mut Effort,
+    ) -> Result<(Partial, Received)> {
         let mut attempts = Vec::new();
         let mut slot = Some(partial);
-        for source in job.sources {
+        for sources in job.sources.chunk_by(|one, next| one.is_remote() && next.is_remote()) {
             let Some(mut partial) = slot.take() else { break };
-            let label = match source {
-                Source::Url { url, .. } => http::public(url),
-                Source::Path(path) => format!("`{}`", path.display()),
-            };
-            let received = match source {
-                Source::Path(path) => local::read(path, &mut partial).inspect(|received| effort.bytes += received.size),
-                Source::Url { url, token } => {
-                    let ended = self.transfer(job, url, token.as_ref(), partial, progress)?;
-                    partial = ended.partial;
-                    *effort += ended.effort;
-                    ended.received
+            if let Some(Source::Path(path)) = sources.first() {
+                let received = local::read(path, &mut partial)?;
+                effort.bytes += received.size;
+                if partial.wants(&received.digest) {
+                    return Ok((partial, received));
                 }
-            };
-            let error = match received {
-                Ok(received) if received.digest == *partial.digest() => return partial.commit(received),
-                Ok(received) => {
-                    // The next source must not go on from these.
-                    partial.restart()?;
-                    partial.mismatch(received, job.file.as_str(), &label)
-                }
-                Err(error) => error,
-            };
-            progress.step(Step::SourceFailed { model: job.model, file: job.file.as_str(), error: &error });
-            // What fails on our own disk fails from every source.
-            if matches!(error, Error::Io { .. } | Error::OverBudget { .. }) {
-                return Err(error);
+                // The next source must not go on from these.
+                partial.restart()?;
+                let error = partial.mismatch(received, job.file.as_str(), &format!("`{}`", path.display()));
+                progress.step(Step::SourceFailed { model: job.model, file: job.file.as_str(), error: &error });
+                attempts.push(error);
+                slot = Some(partial);
+                continue;
             }
-            attempts.push(error);
-            slot = Some(partial);
+            let fetched = self.download(job, sources, partial, progress)?;
+            *effort += fetched.effort;
+            match (fetched.partial, fetched.received) {
+                (Some(partial), Ok(received)) => return Ok((partial, received)),
+                (partial, received) => {
+                    attempts.extend(received.err().into_iter().flatten());
+                    slot = partial;
+                }
+            }
         }
         Err(Error::SourcesFailed { model: job.model.to_owned(), file: job.file.to_string(), attempts })
     }
 
-    /// Takes whatever bytes `url` sends: for pinning, which comes before there is anything to compare with.
-    #[cfg(feature = "cli")]
-    pub(crate) fn take(
+    fn download(
         &self,
         job: Job<'_>,
-        url: &str,
-        draft: Partial,
-        progress: &Progress,
-    ) -> Result<(Partial, Received)> {
-        let ended = self.transfer(job, url, None, draft, progress)?;
-        ended.received.map(|received| (ended.partial, received))
-    }
-
-    fn transfer(
-        &self,
-        job: Job<'_>,
-        url: &str,
-        token: Option<&Token>,
+        sources: &[Source],
         partial: Partial,
         progress: &Progress,
-    ) -> Result<http::Ended> {
-        let line = self.line.get_or_try_init(http::Line::open)?;
-        let transfer = http::Transfer { url: url.to_owned(), token: token.cloned(), patience: job.patience };
-        Ok(line.run(transfer, partial, job.file.to_string(), job.model, progress))
+    ) -> Result<download::Fetched> {
+        let address = |source: &Source| match source {
+            Source::Url(address) => Some(address.clone()),
+            Source::Path(_) => None,
+        };
+        let addresses: Vec<_> = sources.iter().filter_map(address).collect();
+        let open = || {
+            let hosts = host::Hosts::new(Some(self.hosts.clone()), self.connections);
+            line::Line::open(job.patience, hosts)
+        };
+        let line = self.line.get_or_try_init(open)?;
+        let filling = filling::Filling::new(partial, job.model, job.file.as_str(), progress, addresses.len())?;
+        line.run(|clients| download::Download::new(clients, filling, &addresses, self.connections).run())
     }
 }

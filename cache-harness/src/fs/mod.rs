@@ -160,15 +160,23 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<()> {
     sync_folder(path)
 }
 
+/// Replaces the file at `path` without waiting for the disk: whoever reads sees the old or the new, but after a power
+/// cut perhaps neither.
+pub(crate) fn write_swiftly(path: &Path, content: &[u8]) -> Result<()> {
+    let file = unsynced_temporary(path, TEMPORARY, content).map_err(Error::io("write", path))?;
+    file.persist(path).map(drop).map_err(|error| Error::io("write", path)(error.error))
+}
+
 fn write_temporary(path: &Path, tag: &str, content: &[u8]) -> Result<tempfile::NamedTempFile> {
-    let write = || {
-        let mut file = temporary_beside(path, tag)?;
-        file.as_file_mut().write_all(content)?;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-        file.as_file().sync_all()?;
-        Ok(file)
-    };
-    write().map_err(Error::io("write", path))
+    let synced = unsynced_temporary(path, tag, content).and_then(|file| file.as_file().sync_all().map(|()| file));
+    synced.map_err(Error::io("write", path))
+}
+
+fn unsynced_temporary(path: &Path, tag: &str, content: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let mut file = temporary_beside(path, tag)?;
+    file.as_file_mut().write_all(content)?;
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    Ok(file)
 }
 
 /// A new file in the folder of `path`, gone when it is dropped.

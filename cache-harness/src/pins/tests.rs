@@ -84,7 +84,8 @@ fn declared(source: Source, provider: ProviderKind, sha256: Option<Sha256Digest>
     let name = "a".parse().unwrap();
     let (fallback, capabilities, description) = (None, Vec::new(), None);
     let hub_id = Some("o/n".into());
-    Declared { name, source, provider, hub_id, fallback, sha256, capabilities, description, line: 1 }
+    let plain_http = crate::address::PlainHttp::default();
+    Declared { name, source, provider, hub_id, fallback, sha256, plain_http, capabilities, description, line: 1 }
 }
 
 #[test]

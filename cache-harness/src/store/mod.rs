@@ -20,8 +20,8 @@
 //! 4. *Reserve*: under the exclusive `gc.lock`, room is made and the entry is recorded, still without memos.
 //!    So every blob that is about to appear has an entry naming it, and every byte to come is counted.
 //! 5. *Fill*: each missing blob is written to its partial under the partial's lock, hashed on the way, synced,
-//!    made read-only and renamed to its digest. A kill leaves a partial, from which
-//!    the next one goes on, or a whole blob, never half a blob.
+//!    made read-only and renamed to its digest. A kill leaves a partial, from which the next one goes on, or a whole
+//!    blob, never half a blob. Bytes that come out of order count only once the json says that they are there.
 //! 6. *Restore*: what will be placed, and the folders for it, are recorded, then made, then the fingerprints are
 //!    recorded. A kill leaves links that a record names, and temporary files that begin with the entry's tag, so
 //!    eviction finds them. A folder goes with the last entry that has something in it.
@@ -37,6 +37,7 @@
 mod claim;
 mod entry;
 mod evict;
+mod extents;
 mod lease;
 mod origin;
 mod partial;
@@ -53,6 +54,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
 pub(crate) use evict::{Evicted, TakenBack};
+pub(crate) use extents::Extents;
 pub(crate) use lease::{EntryFiles, Lease};
 pub(crate) use origin::Origin;
 pub(crate) use partial::{Partial, Received, Slot};

@@ -1,10 +1,11 @@
 //! A blob in the making: its lock, its bytes so far, and the only way to a published blob.
 
-use std::io::{self, Seek as _, Write as _};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use super::tail::Tail;
-use super::{Memo, Origin, Store};
+use super::{Extents, Memo, Origin, Store};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::lock::{ExclusiveLock, Waiting};
@@ -29,7 +30,8 @@ pub(crate) struct Partial {
     size: Option<u64>,
     limit: u64,
     target: PathBuf,
-    written: u64,
+    /// Bytes that the hasher may read: everything before them is there.
+    hashable: u64,
     tail: Option<Tail>,
     keep: Keep,
 }
@@ -69,8 +71,8 @@ impl Store {
         }
         let limit = size.unwrap_or(limit);
         let lock = Some(lock);
-        let (written, tail, keep) = (0, None, Keep::Yes);
-        Ok(Slot::Vacant(Partial { lock, digest: *digest, size, limit, target, written, tail, keep }))
+        let (hashable, tail, keep) = (0, None, Keep::Yes);
+        Ok(Slot::Vacant(Partial { lock, digest: *digest, size, limit, target, hashable, tail, keep }))
     }
 
     /// A partial for what `url` will send, when nobody knows its digest yet: until [`Partial::publish`] it is named
@@ -80,19 +82,14 @@ impl Store {
         let digest = Sha256Digest::of(url.as_bytes());
         let lock = ExclusiveLock::acquire(&self.partial(&digest), waiting)?;
         let target = self.blob(&digest);
-        let (lock, size, written, tail, keep) = (Some(lock), None, 0, None, Keep::No);
-        let mut draft = Partial { lock, digest, size, limit, target, written, tail, keep };
+        let (lock, size, hashable, tail, keep) = (Some(lock), None, 0, None, Keep::No);
+        let mut draft = Partial { lock, digest, size, limit, target, hashable, tail, keep };
         draft.restart()?;
         Ok(draft)
     }
 }
 
 impl Partial {
-    /// The digest that is wanted.
-    pub(crate) fn digest(&self) -> &Sha256Digest {
-        &self.digest
-    }
-
     /// The pinned size in bytes, if there is one.
     pub(crate) fn size(&self) -> Option<u64> {
         self.size
@@ -103,31 +100,30 @@ impl Partial {
         self.limit
     }
 
-    /// Bytes written since the last [`restart`](Self::restart).
-    pub(crate) fn written(&self) -> u64 {
-        self.written
+    /// Whether bytes with this digest are what is wanted; of a draft nobody knows yet.
+    pub(crate) fn wants(&self, digest: &Sha256Digest) -> bool {
+        self.keep != Keep::Yes || self.digest == *digest
     }
 
-    /// Goes on behind what this process or, before it, another one has written. Returns how many bytes that is;
-    /// they are hashed while more come.
-    pub(crate) fn resume(&mut self) -> Result<u64> {
-        if self.tail.is_none() {
-            self.resume_file().map_err(self.failed("go on with"))?;
+    /// The bytes that this process or, before it, another one has written.
+    ///
+    /// The file's length tells, unless they came out of order: then the record beside it does.
+    pub(crate) fn there(&self) -> Result<Extents> {
+        let length = || {
+            let file = self.file()?;
+            fs::refuse_other_names(&file)?;
+            file.metadata().map(|metadata| metadata.len())
+        };
+        let length = length().map_err(self.failed("go on with"))?;
+        let mut there = match self.origin().and_then(|origin| origin.parts) {
+            Some(parts) => parts,
+            None => Extents::prefix_of(length),
+        };
+        if there.total() > self.limit {
+            return Ok(Extents::default());
         }
-        Ok(self.written)
-    }
-
-    fn resume_file(&mut self) -> io::Result<()> {
-        let mut file = self.file()?;
-        fs::refuse_other_names(&file)?;
-        let there = file.seek(io::SeekFrom::End(0))?;
-        if there > self.limit {
-            return self.restart_file();
-        }
-        let mut tail = Tail::follow(file)?;
-        tail.written(there);
-        (self.written, self.tail) = (there, Some(tail));
-        Ok(())
+        there.truncate(length);
+        Ok(there)
     }
 
     /// Where the bytes that are there came from, if that was recorded.
@@ -143,34 +139,72 @@ impl Partial {
         }
     }
 
-    /// Drops what was written and starts from the first byte.
+    /// Drops what was written: the next byte to come is the first.
     pub(crate) fn restart(&mut self) -> Result<()> {
-        self.restart_file().map_err(self.failed("empty"))
+        self.rehash();
+        let empty = || {
+            let file = self.file()?;
+            fs::refuse_other_names(&file)?;
+            file.set_len(0)
+        };
+        empty().map_err(self.failed("empty"))?;
+        Origin::remove(&self.path()?)
     }
 
-    fn restart_file(&mut self) -> io::Result<()> {
+    /// Lets the digest begin anew; what is written stays.
+    pub(crate) fn rehash(&mut self) {
         if let Some(tail) = self.tail.take() {
             tail.abandon();
         }
-        let mut file = self.file()?;
-        fs::refuse_other_names(&file)?;
-        file.set_len(0)?;
-        file.rewind()?;
-        self.written = 0;
-        self.tail = Some(Tail::follow(file)?);
+        self.hashable = 0;
+    }
+
+    /// Writes bytes that belong at `offset`.
+    pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let Some(lock) = &self.lock else { return Err(self.failed("write")(committed())) };
+        lock.file().write_all_at(bytes, offset).map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                let needed = bytes.len() as u64;
+                Error::DiskFull {
+                    path: lock.path().to_owned(),
+                    needed,
+                    available: fs::free_bytes(lock.path()).unwrap_or(0),
+                }
+            }
+            _ => Error::io("write", lock.path())(error),
+        })
+    }
+
+    /// Whether `bytes` are what is written at `offset`.
+    pub(crate) fn holds(&self, bytes: &[u8], offset: u64) -> Result<bool> {
+        let mut written = vec![0; bytes.len()];
+        let read = self.file().and_then(|file| file.read_exact_at(&mut written, offset));
+        read.map(|()| written == bytes).map_err(self.failed("read"))
+    }
+
+    /// Says that everything before byte `prefix` is there, for the hasher that follows.
+    pub(crate) fn reached(&mut self, prefix: u64) -> Result<()> {
+        if self.tail.is_none() {
+            self.hashable = 0;
+            self.tail = Some(self.file().and_then(Tail::follow).map_err(self.failed("hash"))?);
+        }
+        self.hashable = prefix;
+        if let Some(tail) = &mut self.tail {
+            tail.written(prefix);
+        }
         Ok(())
     }
 
-    /// Appends bytes.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let Some(lock) = &self.lock else { return Err(self.failed("write")(committed())) };
-        let mut file = lock.file();
-        file.write_all(bytes).map_err(Error::io("write", lock.path()))?;
-        self.written += bytes.len() as u64;
-        if let Some(tail) = &mut self.tail {
-            tail.written(self.written);
-        }
-        Ok(())
+    /// Whether the digest of everything before the byte last [reached](Self::reached) is known; none will follow.
+    pub(crate) fn is_hashed(&mut self) -> bool {
+        let hashable = self.hashable;
+        self.tail.as_mut().is_none_or(|tail| tail.is_through(hashable))
+    }
+
+    /// Appends bytes to those before them.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write_at(bytes, self.hashable)?;
+        self.reached(self.hashable + bytes.len() as u64)
     }
 
     /// Shows those who wait for this partial that somebody is at it, though no byte comes.
@@ -181,10 +215,17 @@ impl Partial {
         }
     }
 
-    /// The digest and size of what was written.
+    /// The digest and size of what was written, which is everything before the byte last
+    /// [reached](Self::reached).
     pub(crate) fn finish(&mut self) -> Result<Received> {
-        let finished = self.tail.take().ok_or_else(committed).and_then(|tail| tail.finish(self.written));
-        Ok(Received { digest: finished.map_err(self.failed("hash"))?, size: self.written })
+        self.reached(self.hashable)?;
+        let finish = |partial: &mut Self| {
+            let tail = partial.tail.take().ok_or_else(committed)?;
+            partial.file()?.set_len(partial.hashable)?;
+            tail.finish(partial.hashable)
+        };
+        let finished = finish(self);
+        Ok(Received { digest: finished.map_err(self.failed("hash"))?, size: self.hashable })
     }
 
     /// The error that says what came instead of the pinned bytes of `file` from `origin`.

@@ -89,7 +89,7 @@ impl Store {
         for path in fs::list(&self.folder("entries"))?.iter().filter(|path| temporary(path)) {
             fs::remove_file(path)?;
         }
-        for folder in [self.dir(), &self.bucket] {
+        for folder in [self.dir(), &self.bucket, &self.folder("partial")] {
             for path in fs::list(folder)?.iter().filter(|path| temporary(path) && old(path)) {
                 fs::remove_file(path)?;
             }

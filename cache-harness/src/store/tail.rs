@@ -70,6 +70,12 @@ impl Tail {
         }
     }
 
+    /// Whether all of the file's `bytes` bytes are hashed; none will follow.
+    pub(super) fn is_through(&mut self, bytes: u64) -> bool {
+        self.position.announce(Written { bytes, done: true });
+        self.thread.is_finished()
+    }
+
     /// The digest of the file's `bytes` bytes.
     pub(super) fn finish(self, bytes: u64) -> io::Result<Sha256Digest> {
         self.position.announce(Written { bytes, done: true });

@@ -161,20 +161,23 @@ impl Noise {
         count
     }
 
-    fn fill(&mut self, mut buffer: &mut [u8]) {
-        while !buffer.is_empty() {
-            let count = self.fill_some(buffer);
+    /// Fills the buffer as far as the content goes; returns how many bytes.
+    fn fill(&mut self, buffer: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let count = self.fill_some(&mut buffer[filled..]);
             if count == 0 {
                 break;
             }
-            buffer = &mut buffer[count..];
+            filled += count;
         }
+        filled
     }
 }
 
 impl Read for Noise {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.fill_some(buffer))
+        Ok(self.fill(buffer))
     }
 }
 

@@ -1,11 +1,16 @@
 //! What the server saw.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// One request and how it was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
+    /// When its head had arrived.
+    pub at: Instant,
+    /// Which connection it came on: 1 is the first that the server took.
+    pub connection: u64,
     /// `GET`, `HEAD`, or whatever came.
     pub method: String,
     /// The path as asked for, with its query.
@@ -14,7 +19,7 @@ pub struct Received {
     pub range: Option<String>,
     /// All headers in their order, names as they came.
     pub headers: Vec<(String, String)>,
-    /// The status code of the answer.
+    /// The status code of the answer; 0 if a fault had none sent.
     pub status: u16,
     /// Body bytes handed to the connection so far: the client may have closed before it read them all.
     pub bytes_sent: u64,

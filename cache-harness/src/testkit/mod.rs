@@ -5,10 +5,13 @@
 //! speaks: HTTP/1.1 with keep-alive, `GET` and `HEAD`, strong `ETag`s, `Range` with `If-Range`, and
 //! it keeps a log of every request, so that "one download, whoever asks" is something to count.
 //!
+//! What can go wrong with an answer is listed at [`Fault`]; [`Server::quota`] and [`Server::limit`] hold
+//! for all paths together.
+//!
 //! ```text
 //! connection ─ request ─┐
 //!                       ├─ answer (a plan, pure) ─ connection sends it, as fast as the line allows
-//! files, faults ────────┘                                  └─ log
+//! files, faults, quota ─┘                                  └─ log
 //! ```
 //!
 //! # Examples
@@ -31,15 +34,25 @@
 mod answer;
 mod body;
 mod connection;
+mod content_range;
 mod fault;
+mod faults;
+mod gzip;
 mod line;
 mod log;
+mod quota;
 mod range;
 mod request;
+mod retry_header;
 mod server;
+mod traffic;
+mod validator;
 
 pub use body::{Body, generated};
+pub use content_range::ContentRange;
 pub use fault::Fault;
 pub use line::Line;
 pub use log::Received;
+pub use retry_header::RetryHeader;
 pub use server::Server;
+pub use validator::Validator;

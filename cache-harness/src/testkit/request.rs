@@ -32,6 +32,23 @@ impl Request {
         Ok(Some(Self { method: method.to_owned(), path: path.to_owned(), headers }))
     }
 
+    /// The path without its query.
+    pub(super) fn plain_path(&self) -> &str {
+        self.path.split_once('?').map_or(&self.path, |(path, _)| path)
+    }
+
+    /// Which redirect of a chain led here: the `hop` of the query, 0 at first.
+    pub(super) fn hop(&self) -> u32 {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        let hop = query.split('&').find_map(|pair| pair.strip_prefix("hop="));
+        hop.and_then(|hop| hop.parse().ok()).unwrap_or(0)
+    }
+
+    /// Where the next redirect of a chain leads.
+    pub(super) fn next_hop(&self) -> String {
+        format!("{}?hop={}", self.plain_path(), self.hop() + 1)
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }

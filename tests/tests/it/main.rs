@@ -12,6 +12,7 @@ mod full_disk;
 mod hit_cost;
 mod inspect;
 mod kill;
+mod mirrors;
 mod offline;
 mod one_download;
 mod placing;

@@ -1,69 +1,17 @@
 //! The loopback server does what its documentation says, seen through a bare TCP connection.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod client;
+mod connections;
+mod headers;
+mod ranges;
+
 use std::net::TcpStream;
 use std::time::Duration;
 
 use cache_harness::Sha256Digest;
 use cache_harness::testkit::{Body, Fault, Line, Server, generated};
 
-/// A client that takes nothing for granted.
-struct Client(BufReader<TcpStream>);
-
-struct Response {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-impl Response {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
-    }
-}
-
-impl Client {
-    fn of(server: &Server) -> Self {
-        let stream = TcpStream::connect(server.url().strip_prefix("http://").unwrap()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    fn ask(&mut self, method: &str, path: &str, headers: &str) -> Response {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
-        let start = self.line();
-        let status = start.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut headers = Vec::new();
-        loop {
-            let line = self.line();
-            let Some((name, value)) = line.split_once(": ") else { break };
-            headers.push((name.to_owned(), value.to_owned()));
-        }
-        let mut response = Response { status, headers, body: Vec::new() };
-        if method != "HEAD"
-            && let Some(length) = response.header("Content-Length")
-        {
-            let length: u64 = length.parse().unwrap();
-            (&mut self.0).take(length).read_to_end(&mut response.body).unwrap();
-        }
-        response
-    }
-
-    fn get(&mut self, path: &str) -> Response {
-        self.ask("GET", path, "")
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    fn is_closed(&mut self) -> bool {
-        self.0.read(&mut [0]).is_ok_and(|count| count == 0)
-    }
-}
+use client::Client;
 
 fn serving(body: impl Into<Body>) -> (Server, Client) {
     let server = Server::start().unwrap();

@@ -1,0 +1,27 @@
+//! What the Hub was shown, and what its refusal then means.
+
+/// Whether the Hub was shown a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// It was.
+    Shown,
+    /// There is none.
+    Missing,
+}
+
+impl Credential {
+    /// What helps against the Hub's answer `status`.
+    pub(super) fn hint(self, status: u16) -> &'static str {
+        match (self, status) {
+            (Self::Missing, 401 | 403) => "the file may be gated or private: set HF_TOKEN to a token that may read it",
+            (Self::Shown, 401 | 403) => {
+                "the token (HF_TOKEN, or the file `token` in HF_HOME) may not read it: ask for access on the \
+                 repository's page, or use another token"
+            }
+            (Self::Missing, _) => {
+                "the file or its commit may be gone upstream, or private: check the pin, or set HF_TOKEN"
+            }
+            (Self::Shown, _) => "the file or its commit may be gone upstream, or hidden from the token: check the pin",
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Which way a request takes.
+//!
+//! What goes to this machine in the clear never takes the way over a proxy: that would hand the token to another
+//! machine. All else honours the proxies that the system's variables name (`HTTPS_PROXY`, `HTTP_PROXY`,
+//! `ALL_PROXY`, `NO_PROXY`).
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+use reqwest::{Client, ClientBuilder, Url};
+use rustls::ClientConfig;
+
+use super::host::Hosts;
+use super::trust;
+use crate::address;
+use crate::error::{Error, Result};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The HTTP clients, each made when it is first needed.
+#[derive(Debug)]
+pub(super) struct Clients {
+    proxied: OnceCell<Client>,
+    direct: OnceCell<Client>,
+    /// How long a byte may take.
+    pub(super) patience: Duration,
+    pub(super) hosts: Hosts,
+}
+
+impl Clients {
+    pub(super) fn new(patience: Duration, hosts: Hosts) -> Self {
+        Self { proxied: OnceCell::new(), direct: OnceCell::new(), patience, hosts }
+    }
+
+    /// The client to ask `url` with.
+    pub(super) fn of(&self, url: &Url) -> Result<&Client> {
+        let name = address::public(url.clone());
+        if url.scheme() == "http" && address::is_loopback(url) {
+            self.direct.get_or_try_init(|| self.build(&name, trust::nobody(&name)?, ClientBuilder::no_proxy))
+        } else {
+            self.proxied.get_or_try_init(|| self.build(&name, trust::system(&name)?, |builder| builder))
+        }
+    }
+
+    fn build(&self, url: &str, tls: ClientConfig, way: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Client> {
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .user_agent(concat!("cache-harness/", env!("CARGO_PKG_VERSION")))
+            // Followed by hand, hop by hop.
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(self.patience);
+        way(builder).build().map_err(|error| self.failed(url, &error))
+    }
+
+    /// Why a request to `url`, or the answer to it, came to nothing.
+    pub(super) fn failed(&self, url: &str, error: &reqwest::Error) -> Error {
+        let message = match error.is_timeout() && !error.is_connect() {
+            true => format!("no byte arrived for {} s", self.patience.as_secs()),
+            false => chain(error),
+        };
+        trust::distrusted(url, &message, error).unwrap_or(Error::Transport { url: url.to_owned(), message })
+    }
+}
+
+/// The error with its causes: reqwest's own text says only that sending failed.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        let _ = write!(text, "{error}");
+        cause = error.source();
+    }
+    if text.is_empty() { error.to_string() } else { text }
+}

@@ -1,0 +1,454 @@
+//! Fetching one file from all its sources: which stream asks which source for which part, and when.
+//!
+//! ```text
+//! choose a source ─ take a part ─ stream it ──┬─ brought: take the next part
+//!        ▲                                    ├─ failed: wait, or give the source up; the part is missing again
+//!        └────────────────────────────────────┘
+//! all there ─ digest ─┬─ pinned: done
+//!                     ├─ from one source: that one is wrong and given up
+//!                     └─ from several: everything again from one of them, compared with what is there
+//! ```
+//! One stream begins. [`Width`] says how many there are to be; further ones take the bytes that nobody is bringing, also
+//! from other sources. A stream that stands still while others flow is ended, and what it was to bring taken by them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::clients::Clients;
+use super::filling::Filling;
+use super::host::Connection;
+use super::message::public;
+use super::part::{Ended, Outcome, Part, Role, Shared, lock};
+use super::plan::StreamId;
+use super::width::{Facts, Width};
+use super::{Address, Effort, retry};
+use crate::error::{Error, Result};
+use crate::progress::Step;
+use crate::store::{Partial, Received};
+
+/// How often the streams are looked at.
+const TICK: Duration = Duration::from_millis(10);
+/// How often who waits for a server says that it does.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
+/// A file with fewer bytes to come is fetched over one connection.
+const WIDE: u64 = 16 << 20;
+/// The smallest part that a further connection is opened for.
+const LEAST_PART: u64 = 1 << 20;
+/// The smallest part that one stream takes over from another.
+const LEAST_STOLEN: u64 = 256 << 10;
+/// How long a part should take at least: beyond that the pause between two parts does not count.
+const PART_TAKES: Duration = Duration::from_secs(1);
+/// A stream that brings nothing for this long, while others do, is ended.
+const STANDSTILL: Duration = Duration::from_secs(3);
+/// Bytes that count as progress: a source that brought as many begins to count attempts anew.
+const PROGRESS: u64 = 1 << 20;
+/// The longest wait that a host may ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// The longest while there is another source.
+const IMPATIENCE: Duration = Duration::from_secs(5);
+
+/// One file on its way here.
+pub(super) struct Download {
+    clients: Arc<Clients>,
+    filling: Shared,
+    sources: Vec<Candidate>,
+    streams: JoinSet<Ended>,
+    running: Vec<(StreamId, usize, AbortHandle)>,
+    width: Width,
+    next: StreamId,
+    /// The source that alone is asked, because the bytes of several were wrong.
+    only: Option<usize>,
+    /// Further connections were not to be had: no more are asked for until then.
+    crowded_until: Instant,
+}
+
+/// A source of the file.
+struct Candidate {
+    address: Address,
+    label: String,
+    serves_parts: bool,
+    attempts: u32,
+    /// Bytes it had brought when its attempts were last counted.
+    reached: u64,
+    bytes: u64,
+    not_before: Instant,
+    failure: Option<Error>,
+}
+
+/// A download that is over.
+pub(super) struct Fetched {
+    pub(super) partial: Option<Partial>,
+    pub(super) effort: Effort,
+    /// What came, or what each source failed with.
+    pub(super) received: Result<Received, Vec<Error>>,
+}
+
+impl Download {
+    pub(super) fn new(clients: Arc<Clients>, filling: Filling, addresses: &[Address], most: usize) -> Self {
+        let now = Instant::now();
+        let candidate = |address: &Address| Candidate {
+            address: address.clone(),
+            label: public(&address.url),
+            serves_parts: true,
+            attempts: 0,
+            reached: 0,
+            bytes: 0,
+            not_before: now,
+            failure: None,
+        };
+        Self {
+            clients,
+            filling: Arc::new(Mutex::new(filling)),
+            sources: addresses.iter().map(candidate).collect(),
+            streams: JoinSet::new(),
+            running: Vec::new(),
+            width: Width::new(most),
+            next: 0,
+            only: None,
+            crowded_until: now,
+        }
+    }
+
+    /// Fetches the file. An error is of our own disk or budget; what the sources failed with is in [`Fetched`].
+    pub(super) async fn run(mut self) -> Result<Fetched> {
+        let ended = self.fetch().await;
+        self.streams.shutdown().await;
+        let attempts: Vec<_> = self.sources.into_iter().filter_map(|source| source.failure).collect();
+        let filling =
+            Arc::into_inner(self.filling).map(|filling| filling.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let received = match ended {
+            Ok(received) => received.ok_or(attempts),
+            Err(error) => {
+                // What came so far is for the next one who tries.
+                if let Some(mut filling) = filling {
+                    let _ = filling.record_if_scattered();
+                }
+                return Err(error);
+            }
+        };
+        let effort = filling.as_ref().map_or_else(Effort::default, |filling| filling.effort);
+        Ok(Fetched { partial: filling.map(|filling| filling.partial), effort, received })
+    }
+
+    async fn fetch(&mut self) -> Result<Option<Received>> {
+        loop {
+            if self.filling().plan.is_complete() {
+                self.end_all();
+                if let Some(received) = self.conclude().await? {
+                    return Ok(Some(received));
+                }
+                continue;
+            }
+            self.open();
+            if self.running.is_empty() {
+                let waiting =
+                    self.sources.iter().filter(|source| source.failure.is_none()).map(|source| source.not_before);
+                let Some(until) = waiting.min() else { return Ok(None) };
+                self.rest(until).await;
+                continue;
+            }
+            match tokio::time::timeout(TICK, self.streams.join_next()).await {
+                Ok(Some(Ok(ended))) => self.ended(ended)?,
+                Ok(Some(Err(error))) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                _ => {}
+            }
+            self.observe()?;
+        }
+    }
+
+    fn filling(&self) -> std::sync::MutexGuard<'_, Filling> {
+        lock(&self.filling)
+    }
+
+    /// Waits as a server asked, and shows those who wait for this process that it does.
+    async fn rest(&self, until: Instant) {
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            self.filling().partial.stamp();
+            tokio::time::sleep(left.min(SIGN_OF_LIFE)).await;
+        }
+    }
+
+    /// Opens streams until there are as many as there should be.
+    fn open(&mut self) {
+        while self.running.len() < self.width.wanted() {
+            let role = if self.running.is_empty() { Role::Alone } else { Role::Further };
+            let Some(source) = self.choose(role) else { break };
+            let connection = match role {
+                Role::Alone => None,
+                Role::Further => match self.further_connection(source) {
+                    Some(connection) => Some(connection),
+                    None => break,
+                },
+            };
+            if !self.start(role, source, connection) {
+                break;
+            }
+        }
+    }
+
+    /// The source to ask next.
+    fn choose(&self, role: Role) -> Option<usize> {
+        let now = Instant::now();
+        let is_usable = |(index, source): &(usize, &Candidate)| {
+            source.failure.is_none() && source.not_before <= now && self.only.is_none_or(|only| only == *index)
+        };
+        let mut usable = self.sources.iter().enumerate().filter(is_usable);
+        match role {
+            Role::Alone => usable.next().map(|(index, _)| index),
+            Role::Further if now < self.crowded_until => None,
+            Role::Further => {
+                let load = |index| self.running.iter().filter(|(_, source, _)| *source == index).count();
+                let parts = usable.filter(|(_, source)| source.serves_parts);
+                parts.map(|(index, _)| index).min_by_key(|index| load(*index))
+            }
+        }
+    }
+
+    fn further_connection(&mut self, source: usize) -> Option<Connection> {
+        let resolved = self.filling().learnt.get(source).and_then(|learnt| learnt.resolved.clone());
+        let url = resolved.or_else(|| self.sources[source].address.url.parse().ok())?;
+        let connection = self.clients.hosts.of(&url).further_connection();
+        if connection.is_none() {
+            self.crowded_until = Instant::now() + SIGN_OF_LIFE;
+        }
+        connection
+    }
+
+    /// Starts a stream; false if there is nothing for it to bring.
+    fn start(&mut self, role: Role, source: usize, connection: Option<Connection>) -> bool {
+        let stream = self.next;
+        let portion = self.portion(source);
+        let range = {
+            let mut filling = self.filling();
+            filling.portion = portion;
+            filling.plan.take(stream, portion)
+        };
+        let Some(range) = range.or_else(|| self.steal(stream, role)) else { return false };
+        self.next += 1;
+        let candidate = &self.sources[source];
+        let has_others = self.sources.iter().filter(|source| source.failure.is_none()).count() > 1;
+        let part = Part {
+            stream,
+            source,
+            address: candidate.address.clone(),
+            role,
+            range,
+            is_whole: !candidate.serves_parts,
+            connection,
+            longest_wait: if has_others { IMPATIENCE } else { LONGEST_WAIT },
+        };
+        let now = Instant::now();
+        let flow = super::filling::Flow { source, since: now, last: now, bytes: 0 };
+        self.filling().flows.insert(stream, flow);
+        let (clients, filling) = (Arc::clone(&self.clients), Arc::clone(&self.filling));
+        let handle = self.streams.spawn(part.bring(clients, filling));
+        self.running.push((stream, source, handle));
+        true
+    }
+
+    /// How many bytes a stream is asked for at once: enough for the pause before the next part not to count, and yet
+    /// so few that all streams end together.
+    fn portion(&self, source: usize) -> u64 {
+        let wanted = self.width.wanted();
+        if wanted == 1 {
+            return u64::MAX;
+        }
+        let filling = self.filling();
+        let delay = filling.learnt.get(source).map_or(Duration::ZERO, |learnt| learnt.delay);
+        let takes = PART_TAKES.max(delay * 40);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of bytes")]
+        let lasting = (self.width.each() * takes.as_secs_f64()) as u64;
+        (filling.plan.missing() / wanted as u64).min(lasting).max(LEAST_PART)
+    }
+
+    /// Takes over from the stream that would end last.
+    fn steal(&mut self, thief: StreamId, role: Role) -> Option<std::ops::Range<u64>> {
+        if role == Role::Alone {
+            return None;
+        }
+        let mut filling = lock(&self.filling);
+        let left = |stream: StreamId, flow: &super::filling::Flow| {
+            let expected = filling.plan.expected(stream);
+            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+            let (bytes, came) = ((expected.end - expected.start) as f64, flow.bytes.max(1) as f64);
+            bytes * flow.since.elapsed().as_secs_f64() / came
+        };
+        let flows: Vec<_> = filling.flows.iter().map(|(stream, flow)| (*stream, left(*stream, flow))).collect();
+        let (victim, seconds) = flows.into_iter().max_by(|one, other| one.1.total_cmp(&other.1))?;
+        if seconds < TICK.as_secs_f64() * 20.0 {
+            return None;
+        }
+        filling.plan.steal(thief, victim, LEAST_STOLEN)
+    }
+
+    /// Looks at what came, and decides how many streams there should be.
+    fn observe(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let (facts, is_wide) = {
+            let mut filling = lock(&self.filling);
+            filling.record_in_time()?;
+            let lacking = filling.plan.lacking();
+            let flowing = filling.flows.values().filter(|flow| flow.bytes > 0).count();
+            let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing };
+            (facts, self.width.wanted() > 1 || lacking.is_some_and(|lacking| lacking >= WIDE))
+        };
+        if is_wide && self.sources.iter().any(|source| source.failure.is_none() && source.serves_parts) {
+            self.width.observe(facts);
+        }
+        while self.running.len() > self.width.wanted() {
+            let Some((stream, ..)) = self.running.last() else { break };
+            self.end(*stream);
+        }
+        self.end_standing(now);
+        Ok(())
+    }
+
+    /// Ends streams that stand still while others flow.
+    fn end_standing(&mut self, now: Instant) {
+        let flows = self.filling().flows.clone();
+        let flowing = |flow: &super::filling::Flow| flow.bytes > 0 && now.duration_since(flow.last) < STANDSTILL / 3;
+        if !flows.values().any(flowing) {
+            return;
+        }
+        for (stream, flow) in flows {
+            if now.duration_since(flow.last) >= STANDSTILL && flow.bytes > 0 {
+                self.end(stream);
+                self.filling().effort.retries += 1;
+            }
+        }
+    }
+
+    fn end(&mut self, stream: StreamId) {
+        for (_, _, handle) in self.running.iter().filter(|(running, ..)| *running == stream) {
+            handle.abort();
+        }
+        self.forget(stream);
+    }
+
+    fn end_all(&mut self) {
+        self.streams.abort_all();
+        while let Some((stream, ..)) = self.running.last() {
+            self.forget(*stream);
+        }
+    }
+
+    fn forget(&mut self, stream: StreamId) {
+        self.running.retain(|(running, ..)| *running != stream);
+        let mut filling = lock(&self.filling);
+        filling.plan.release(stream);
+        if let Some(flow) = filling.flows.remove(&stream)
+            && let Some(source) = self.sources.get_mut(flow.source)
+        {
+            source.bytes += flow.bytes;
+        }
+    }
+
+    fn ended(&mut self, ended: Ended) -> Result<()> {
+        let Ended { stream, source, outcome } = ended;
+        if !self.running.iter().any(|(running, ..)| *running == stream) {
+            return Ok(()); // It was ended before.
+        }
+        self.forget(stream);
+        match outcome {
+            Outcome::Brought => self.sources[source].attempts = 0,
+            Outcome::OnlyWhole => self.sources[source].serves_parts = false,
+            Outcome::Moved => self.filling().learnt[source].resolved = None,
+            Outcome::Changed(error) => {
+                self.end_all();
+                self.filling().start_over()?;
+                self.failed(source, error)?;
+            }
+            Outcome::Failed(error) => self.failed(source, error)?,
+        }
+        let whole_only = !self.sources.iter().any(|source| source.failure.is_none() && source.serves_parts);
+        if whole_only {
+            self.width.limit(1, Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Decides whether a source is asked again, and when.
+    fn failed(&mut self, source: usize, error: Error) -> Result<()> {
+        if is_our_own(&error) {
+            return Err(error);
+        }
+        let others = self.running.iter().filter(|(_, of, _)| *of == source).count();
+        let mut filling = lock(&self.filling);
+        filling.goes_on = filling.plan.there().total() > 0;
+        let Filling { model, file, progress, effort, .. } = &mut *filling;
+        let candidate = &mut self.sources[source];
+        if others > 0 && error.is_transient() {
+            // The server, or something on the way, takes no more connections than these.
+            effort.retries += 1;
+            let running = self.running.len();
+            drop(filling);
+            self.width.limit(running, Instant::now());
+            return Ok(());
+        }
+        if candidate.bytes >= candidate.reached + PROGRESS {
+            (candidate.attempts, candidate.reached) = (0, candidate.bytes);
+        }
+        candidate.attempts += 1;
+        match retry::pause(candidate.attempts, &error, LONGEST_WAIT, fastrand::f64()) {
+            Some(pause) => {
+                progress.step(Step::Retry { model, file, pause, error: &error });
+                effort.retries += 1;
+                candidate.not_before = Instant::now() + pause;
+            }
+            None => {
+                let error = candidate.address.told(error);
+                if !matches!(error, Error::NotMirrored { .. }) {
+                    progress.step(Step::SourceFailed { model, file, error: &error });
+                }
+                candidate.failure = Some(error);
+                // The others may now take its part.
+                self.only = self.only.filter(|only| *only != source);
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything is there: whether it is what is pinned.
+    async fn conclude(&mut self) -> Result<Option<Received>> {
+        while !self.filling().is_hashed()? {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let mut filling = lock(&self.filling);
+        let received = filling.finish()?;
+        let (model, file) = (filling.model.clone(), filling.file.clone());
+        if filling.partial.wants(&received.digest) {
+            for (source, at) in std::mem::take(&mut filling.shares.contradicted) {
+                let origin = self.sources[source].label.clone();
+                let error = Error::WrongBytes { file: file.clone(), origin, at };
+                filling.progress.step(Step::SourceFailed { model: &model, file: &file, error: &error });
+            }
+            return Ok(Some(received));
+        }
+        let sources = filling.shares.sources();
+        let alone = match self.only.take() {
+            None if sources.len() == 1 => sources.first().copied().flatten(),
+            only => only,
+        };
+        let Some(wrong) = alone else {
+            // Nobody knows whose bytes are wrong: each source is asked for all of them, one after the other.
+            self.only = self.sources.iter().position(|source| source.failure.is_none());
+            match self.only {
+                Some(_) => filling.doubt()?,
+                None => filling.start_over()?,
+            }
+            return Ok(None);
+        };
+        let error = filling.partial.mismatch(received, &file, &self.sources[wrong].label);
+        filling.progress.step(Step::SourceFailed { model: &model, file: &file, error: &error });
+        self.sources[wrong].failure = Some(error);
+        filling.start_over()?;
+        Ok(None)
+    }
+}
+
+/// Whether it fails with every source, being about our own disk or budget.
+fn is_our_own(error: &Error) -> bool {
+    matches!(error, Error::Io { .. } | Error::OverBudget { .. } | Error::DiskFull { .. })
+}
