@@ -16,14 +16,14 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::candidates::{Candidates, Verdict};
 use super::clients::Clients;
-use super::filling::Filling;
+use super::filling::{Filling, Flow};
 use super::host::Connection;
-use super::message::public;
 use super::part::{Ended, Outcome, Part, Role, Shared, lock};
 use super::plan::StreamId;
 use super::width::{Facts, Width};
-use super::{Address, Effort, retry};
+use super::{Address, Effort};
 use crate::error::{Error, Result};
 use crate::progress::Step;
 use crate::store::{Partial, Received};
@@ -42,39 +42,17 @@ const LEAST_STOLEN: u64 = 256 << 10;
 const PART_TAKES: Duration = Duration::from_secs(1);
 /// A stream that brings nothing for this long, while others do, is ended.
 const STANDSTILL: Duration = Duration::from_secs(3);
-/// Bytes that count as progress: a source that brought as many begins to count attempts anew.
-const PROGRESS: u64 = 1 << 20;
-/// The longest wait that a host may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// The longest while there is another source.
-const IMPATIENCE: Duration = Duration::from_secs(5);
-
 /// One file on its way here.
 pub(super) struct Download {
     clients: Arc<Clients>,
     filling: Shared,
-    sources: Vec<Candidate>,
+    sources: Candidates,
     streams: JoinSet<Ended>,
     running: Vec<(StreamId, usize, AbortHandle)>,
     width: Width,
     next: StreamId,
-    /// The source that alone is asked, because the bytes of several were wrong.
-    only: Option<usize>,
     /// Further connections were not to be had: no more are asked for until then.
     crowded_until: Instant,
-}
-
-/// A source of the file.
-struct Candidate {
-    address: Address,
-    label: String,
-    serves_parts: bool,
-    attempts: u32,
-    /// Bytes it had brought when its attempts were last counted.
-    reached: u64,
-    bytes: u64,
-    not_before: Instant,
-    failure: Option<Error>,
 }
 
 /// A download that is over.
@@ -87,27 +65,15 @@ pub(super) struct Fetched {
 
 impl Download {
     pub(super) fn new(clients: Arc<Clients>, filling: Filling, addresses: &[Address], most: usize) -> Self {
-        let now = Instant::now();
-        let candidate = |address: &Address| Candidate {
-            address: address.clone(),
-            label: public(&address.url),
-            serves_parts: true,
-            attempts: 0,
-            reached: 0,
-            bytes: 0,
-            not_before: now,
-            failure: None,
-        };
         Self {
             clients,
             filling: Arc::new(Mutex::new(filling)),
-            sources: addresses.iter().map(candidate).collect(),
+            sources: Candidates::new(addresses),
             streams: JoinSet::new(),
             running: Vec::new(),
             width: Width::new(most),
             next: 0,
-            only: None,
-            crowded_until: now,
+            crowded_until: Instant::now(),
         }
     }
 
@@ -115,7 +81,7 @@ impl Download {
     pub(super) async fn run(mut self) -> Result<Fetched> {
         let ended = self.fetch().await;
         self.streams.shutdown().await;
-        let attempts: Vec<_> = self.sources.into_iter().filter_map(|source| source.failure).collect();
+        let attempts = self.sources.into_failures();
         let filling =
             Arc::into_inner(self.filling).map(|filling| filling.into_inner().unwrap_or_else(PoisonError::into_inner));
         let received = match ended {
@@ -143,9 +109,7 @@ impl Download {
             }
             self.open();
             if self.running.is_empty() {
-                let waiting =
-                    self.sources.iter().filter(|source| source.failure.is_none()).map(|source| source.not_before);
-                let Some(until) = waiting.min() else { return Ok(None) };
+                let Some(until) = self.sources.earliest() else { return Ok(None) };
                 self.rest(until).await;
                 continue;
             }
@@ -190,25 +154,17 @@ impl Download {
 
     /// The source to ask next.
     fn choose(&self, role: Role) -> Option<usize> {
-        let now = Instant::now();
-        let is_usable = |(index, source): &(usize, &Candidate)| {
-            source.failure.is_none() && source.not_before <= now && self.only.is_none_or(|only| only == *index)
-        };
-        let mut usable = self.sources.iter().enumerate().filter(is_usable);
+        let load = |index| self.running.iter().filter(|(_, source, _)| *source == index).count();
         match role {
-            Role::Alone => usable.next().map(|(index, _)| index),
-            Role::Further if now < self.crowded_until => None,
-            Role::Further => {
-                let load = |index| self.running.iter().filter(|(_, source, _)| *source == index).count();
-                let parts = usable.filter(|(_, source)| source.serves_parts);
-                parts.map(|(index, _)| index).min_by_key(|index| load(*index))
-            }
+            Role::Alone => self.sources.first(),
+            Role::Further if Instant::now() < self.crowded_until => None,
+            Role::Further => self.sources.least_loaded(load),
         }
     }
 
     fn further_connection(&mut self, source: usize) -> Option<Connection> {
         let resolved = self.filling().learnt.get(source).and_then(|learnt| learnt.resolved.clone());
-        let url = resolved.or_else(|| self.sources[source].address.url.parse().ok())?;
+        let url = resolved.or_else(|| self.sources.get(source).address.url.parse().ok())?;
         let connection = self.clients.hosts.of(&url).further_connection();
         if connection.is_none() {
             self.crowded_until = Instant::now() + SIGN_OF_LIFE;
@@ -227,8 +183,7 @@ impl Download {
         };
         let Some(range) = range.or_else(|| self.steal(stream, role)) else { return false };
         self.next += 1;
-        let candidate = &self.sources[source];
-        let has_others = self.sources.iter().filter(|source| source.failure.is_none()).count() > 1;
+        let candidate = self.sources.get(source);
         let part = Part {
             stream,
             source,
@@ -237,10 +192,10 @@ impl Download {
             range,
             is_whole: !candidate.serves_parts,
             connection,
-            longest_wait: if has_others { IMPATIENCE } else { LONGEST_WAIT },
+            longest_wait: self.sources.longest_wait(),
         };
         let now = Instant::now();
-        let flow = super::filling::Flow { source, since: now, last: now, bytes: 0 };
+        let flow = Flow { source, since: now, last: now, bytes: 0 };
         self.filling().flows.insert(stream, flow);
         let (clients, filling) = (Arc::clone(&self.clients), Arc::clone(&self.filling));
         let handle = self.streams.spawn(part.bring(clients, filling));
@@ -269,7 +224,7 @@ impl Download {
             return None;
         }
         let mut filling = lock(&self.filling);
-        let left = |stream: StreamId, flow: &super::filling::Flow| {
+        let left = |stream: StreamId, flow: &Flow| {
             let expected = filling.plan.expected(stream);
             #[expect(clippy::cast_precision_loss, reason = "an estimate")]
             let (bytes, came) = ((expected.end - expected.start) as f64, flow.bytes.max(1) as f64);
@@ -294,7 +249,7 @@ impl Download {
             let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing };
             (facts, self.width.wanted() > 1 || lacking.is_some_and(|lacking| lacking >= WIDE))
         };
-        if is_wide && self.sources.iter().any(|source| source.failure.is_none() && source.serves_parts) {
+        if is_wide && self.sources.any_serves_parts() {
             self.width.observe(facts);
         }
         while self.running.len() > self.width.wanted() {
@@ -308,7 +263,7 @@ impl Download {
     /// Ends streams that stand still while others flow.
     fn end_standing(&mut self, now: Instant) {
         let flows = self.filling().flows.clone();
-        let flowing = |flow: &super::filling::Flow| flow.bytes > 0 && now.duration_since(flow.last) < STANDSTILL / 3;
+        let flowing = |flow: &Flow| flow.bytes > 0 && now.duration_since(flow.last) < STANDSTILL / 3;
         if !flows.values().any(flowing) {
             return;
         }
@@ -338,10 +293,8 @@ impl Download {
         self.running.retain(|(running, ..)| *running != stream);
         let mut filling = lock(&self.filling);
         filling.plan.release(stream);
-        if let Some(flow) = filling.flows.remove(&stream)
-            && let Some(source) = self.sources.get_mut(flow.source)
-        {
-            source.bytes += flow.bytes;
+        if let Some(flow) = filling.flows.remove(&stream) {
+            self.sources.get_mut(flow.source).bytes += flow.bytes;
         }
     }
 
@@ -352,8 +305,8 @@ impl Download {
         }
         self.forget(stream);
         match outcome {
-            Outcome::Brought => self.sources[source].attempts = 0,
-            Outcome::OnlyWhole => self.sources[source].serves_parts = false,
+            Outcome::Brought => self.sources.brought(source),
+            Outcome::OnlyWhole => self.sources.get_mut(source).serves_parts = false,
             Outcome::Moved => self.filling().learnt[source].resolved = None,
             Outcome::Changed(error) => {
                 self.end_all();
@@ -362,8 +315,7 @@ impl Download {
             }
             Outcome::Failed(error) => self.failed(source, error)?,
         }
-        let whole_only = !self.sources.iter().any(|source| source.failure.is_none() && source.serves_parts);
-        if whole_only {
+        if !self.sources.any_serves_parts() {
             self.width.limit(1, Instant::now());
         }
         Ok(())
@@ -378,7 +330,6 @@ impl Download {
         let mut filling = lock(&self.filling);
         filling.goes_on = filling.plan.there().total() > 0;
         let Filling { model, file, progress, effort, .. } = &mut *filling;
-        let candidate = &mut self.sources[source];
         if others > 0 && error.is_transient() {
             // The server, or something on the way, takes no more connections than these.
             effort.retries += 1;
@@ -387,25 +338,13 @@ impl Download {
             self.width.limit(running, Instant::now());
             return Ok(());
         }
-        if candidate.bytes >= candidate.reached + PROGRESS {
-            (candidate.attempts, candidate.reached) = (0, candidate.bytes);
-        }
-        candidate.attempts += 1;
-        match retry::pause(candidate.attempts, &error, LONGEST_WAIT, fastrand::f64()) {
-            Some(pause) => {
+        match self.sources.judge(source, error) {
+            Verdict::Again(pause, error) => {
                 progress.step(Step::Retry { model, file, pause, error: &error });
                 effort.retries += 1;
-                candidate.not_before = Instant::now() + pause;
             }
-            None => {
-                let error = candidate.address.told(error);
-                if !matches!(error, Error::NotMirrored { .. }) {
-                    progress.step(Step::SourceFailed { model, file, error: &error });
-                }
-                candidate.failure = Some(error);
-                // The others may now take its part.
-                self.only = self.only.filter(|only| *only != source);
-            }
+            Verdict::GivenUp(Error::NotMirrored { .. }) => {}
+            Verdict::GivenUp(error) => progress.step(Step::SourceFailed { model, file, error }),
         }
         Ok(())
     }
@@ -420,29 +359,29 @@ impl Download {
         let (model, file) = (filling.model.clone(), filling.file.clone());
         if filling.partial.wants(&received.digest) {
             for (source, at) in std::mem::take(&mut filling.shares.contradicted) {
-                let origin = self.sources[source].label.clone();
+                let origin = self.sources.get(source).label.clone();
                 let error = Error::WrongBytes { file: file.clone(), origin, at };
                 filling.progress.step(Step::SourceFailed { model: &model, file: &file, error: &error });
             }
             return Ok(Some(received));
         }
         let sources = filling.shares.sources();
-        let alone = match self.only.take() {
+        let alone = match self.sources.only.take() {
             None if sources.len() == 1 => sources.first().copied().flatten(),
             only => only,
         };
         let Some(wrong) = alone else {
             // Nobody knows whose bytes are wrong: each source is asked for all of them, one after the other.
-            self.only = self.sources.iter().position(|source| source.failure.is_none());
-            match self.only {
+            self.sources.only = self.sources.trusted();
+            match self.sources.only {
                 Some(_) => filling.doubt()?,
                 None => filling.start_over()?,
             }
             return Ok(None);
         };
-        let error = filling.partial.mismatch(received, &file, &self.sources[wrong].label);
-        filling.progress.step(Step::SourceFailed { model: &model, file: &file, error: &error });
-        self.sources[wrong].failure = Some(error);
+        let error = filling.partial.mismatch(received, &file, &self.sources.get(wrong).label);
+        let error = self.sources.give_up(wrong, error);
+        filling.progress.step(Step::SourceFailed { model: &model, file: &file, error });
         filling.start_over()?;
         Ok(None)
     }

@@ -12,6 +12,7 @@
 //!       clients    the connections; line: their thread               head               fields of an answer (pure)
 //! ```
 
+mod candidates;
 mod clients;
 mod download;
 mod exchange;

@@ -8,6 +8,7 @@ use super::body::Body;
 use super::content_range::ContentRange;
 use super::fault::Fault;
 use super::gzip;
+use super::held::Held;
 use super::range::{Selection, select};
 use super::request::Request;
 use super::retry_header::Allowance;
@@ -81,15 +82,15 @@ pub(super) struct Trickle {
 }
 
 impl Answer {
-    /// The answer to `request`, the server's `serial`-th, for a path that holds `body` and has `faults`.
-    pub(super) fn to(request: &Request, body: Option<&Body>, faults: &[&Fault], serial: u64) -> io::Result<Self> {
+    /// The answer to `request`, the server's `serial`-th, for a path that has `held` and `faults`.
+    pub(super) fn to(request: &Request, held: Option<&Held>, faults: &[&Fault], serial: u64) -> io::Result<Self> {
         if !matches!(request.method.as_str(), "GET" | "HEAD") {
             // A body may follow, which nobody reads: the connection is of no further use.
             return Ok(Self { ending: Ending::Close, ..Self::empty(405) });
         }
-        let mut answer = match (Self::instead(request, faults, serial)?, body) {
+        let mut answer = match (Self::instead(request, faults, serial)?, held) {
             (Some(answer), _) => answer,
-            (None, Some(body)) => Self::file(request, body, faults, serial)?,
+            (None, Some(held)) => Self::file(request, held, faults, serial)?,
             (None, None) => Self::empty(404),
         };
         for fault in faults {
@@ -151,7 +152,7 @@ impl Answer {
                 Fault::RedirectChain { .. } => with_header(302, "Location", request.next_hop()),
                 Fault::Empty => Self::empty(200),
                 Fault::HtmlOk => {
-                    Self::whole(&LOGIN_PAGE.into(), "text/html; charset=utf-8", Validator::Strong, serial)?
+                    Self::whole(&Body::from(LOGIN_PAGE).into(), "text/html; charset=utf-8", Validator::Strong, serial)?
                 }
                 _ => continue,
             }));
@@ -159,25 +160,31 @@ impl Answer {
         Ok(None)
     }
 
-    fn whole(body: &Body, content_type: &str, validator: Validator, serial: u64) -> io::Result<Self> {
-        let length = body.size()?;
+    fn whole(held: &Held, content_type: &str, validator: Validator, serial: u64) -> io::Result<Self> {
+        let length = held.body.size()?;
         let mut headers = vec![(Cow::Borrowed("Content-Type"), content_type.to_owned())];
-        headers.extend(validator.headers(body, serial)?);
-        Ok(Self { headers, body: Some(body.clone()), length, framing: Framing::Length(length), ..Self::empty(200) })
+        headers.extend(validator.headers(held, serial)?);
+        Ok(Self {
+            headers,
+            body: Some(held.body.clone()),
+            length,
+            framing: Framing::Length(length),
+            ..Self::empty(200)
+        })
     }
 
     /// The file, or the part of it that is asked for.
-    fn file(request: &Request, body: &Body, faults: &[&Fault], serial: u64) -> io::Result<Self> {
+    fn file(request: &Request, held: &Held, faults: &[&Fault], serial: u64) -> io::Result<Self> {
         let has = |wanted: fn(&Fault) -> bool| faults.iter().any(|fault| wanted(fault));
         let validator = faults.iter().find_map(|fault| match fault {
             Fault::Validator { sent, .. } => Some(*sent),
             _ => None,
         });
         let validator = validator.unwrap_or(Validator::Strong);
-        let mut answer = Self::whole(body, "application/octet-stream", validator, serial)?;
+        let mut answer = Self::whole(held, "application/octet-stream", validator, serial)?;
         if has(|fault| matches!(fault, Fault::Gzip { .. })) {
             let mut content = Vec::new();
-            body.open(0)?.read_to_end(&mut content)?;
+            held.body.open(0)?.read_to_end(&mut content)?;
             let packed = Body::from(gzip::packed(&content));
             answer.length = packed.size()?;
             (answer.framing, answer.body) = (Framing::Length(answer.length), Some(packed));
@@ -192,7 +199,7 @@ impl Answer {
         // `If-Range`: a part of what the client has seen the beginning of, else the whole.
         let same = match request.header("If-Range") {
             Some(_) if has(|fault| matches!(fault, Fault::IgnoreIfRange { .. })) => true,
-            Some(value) => validator.holds(value, body)?,
+            Some(value) => validator.holds(value, held)?,
             None => true,
         };
         match select(request.header("Range").filter(|_| same), size) {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use crate::digest::Sha256Digest;
@@ -131,7 +131,7 @@ const STAMP: usize = 8;
 /// One block of noise repeated, each time with its number mixed into the first bytes: copying is fast
 /// also in an unoptimised build, and yet blocks that are swapped, lost or doubled change the digest.
 struct Noise {
-    block: Vec<u8>,
+    block: Arc<[u8]>,
     seed: u64,
     position: u64,
     size: u64,
@@ -139,10 +139,7 @@ struct Noise {
 
 impl Noise {
     fn new(seed: u64, size: u64, position: u64) -> Self {
-        let start = scrambled(seed);
-        let words = 0..(BLOCK / 8) as u64;
-        let block = words.flat_map(|word| scrambled(start.wrapping_add(word)).to_le_bytes()).collect();
-        Self { block, seed, position, size }
+        Self { block: block(seed), seed, position, size }
     }
 
     /// Copies what comes next, up to the end of the block; returns how many bytes.
@@ -178,6 +175,24 @@ impl Noise {
 impl Read for Noise {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(self.fill(buffer))
+    }
+}
+
+/// The block of a seed. The latest is kept: making one takes as long as sending a megabyte, which a file that
+/// is fetched in small parts would pay for each of them.
+fn block(seed: u64) -> Arc<[u8]> {
+    static LATEST: Mutex<Option<(u64, Arc<[u8]>)>> = Mutex::new(None);
+    let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*latest {
+        Some((of, block)) if *of == seed => Arc::clone(block),
+        _ => {
+            let start = scrambled(seed);
+            let words = 0..(BLOCK / 8) as u64;
+            let block: Arc<[u8]> =
+                words.flat_map(|word| scrambled(start.wrapping_add(word)).to_le_bytes()).collect::<Vec<_>>().into();
+            *latest = Some((seed, Arc::clone(&block)));
+            block
+        }
     }
 }
 

@@ -38,6 +38,7 @@ mod content_range;
 mod fault;
 mod faults;
 mod gzip;
+mod held;
 mod line;
 mod log;
 mod quota;

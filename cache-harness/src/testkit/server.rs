@@ -13,6 +13,7 @@ use super::body::Body;
 use super::connection;
 use super::fault::Fault;
 use super::faults::Faults;
+use super::held::Held;
 use super::line::{Line, Pace};
 use super::log::{Log, Received};
 use super::quota::{Admission, Quota};
@@ -39,7 +40,7 @@ pub(super) struct Shared {
     pub(super) pace: Pace,
     pub(super) stopping: AtomicBool,
     pub(super) traffic: Traffic,
-    files: Mutex<HashMap<String, Body>>,
+    files: Mutex<HashMap<String, Held>>,
     faults: Faults,
     line: Mutex<Line>,
     quota: Mutex<Option<Quota>>,
@@ -73,7 +74,7 @@ impl Server {
     /// Serves `body` at `path` (with its leading slash), in place of what was there. A query in a request
     /// is ignored unless `path` has it too. Paths that hold nothing answer 404.
     pub fn put(&self, path: &str, body: impl Into<Body>) {
-        self.shared.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), body.into());
+        self.shared.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), body.into().into());
     }
 
     /// Lets something go wrong at `path`, after the faults it has already; see [`Fault`].
@@ -183,18 +184,18 @@ impl Shared {
     }
 
     fn admitted(&self, request: &Request) -> io::Result<Answer> {
-        let (path, body) = {
+        let (path, held) = {
             let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
             match files.get(&request.path) {
-                Some(body) => (request.path.as_str(), Some(body.clone())),
+                Some(held) => (request.path.as_str(), Some(held.clone())),
                 None => (request.plain_path(), files.get(request.plain_path()).cloned()),
             }
         };
-        let size = body.as_ref().map(Body::size).transpose()?;
+        let size = held.as_ref().map(|held| held.body.size()).transpose()?;
         let fault = self.faults.take(path, request, size);
         let faults = fault.as_ref().map(Fault::single).unwrap_or_default();
         let serial = self.answers.fetch_add(1, Ordering::Relaxed);
-        Answer::to(request, body.as_ref(), &faults, serial)
+        Answer::to(request, held.as_ref(), &faults, serial)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::answer::Header;
-use super::body::Body;
+use super::held::Held;
 use crate::time;
 
 /// Which validators an answer has.
@@ -28,37 +28,37 @@ pub enum Validator {
 
 impl Validator {
     /// The headers of the answer with this `serial` number.
-    pub(super) fn headers(self, body: &Body, serial: u64) -> io::Result<Vec<Header>> {
+    pub(super) fn headers(self, held: &Held, serial: u64) -> io::Result<Vec<Header>> {
         let dates = || -> io::Result<Vec<Header>> {
             let date = httpdate::fmt_http_date(time::now());
-            Ok(vec![(Cow::Borrowed("Last-Modified"), last_modified(body)?), (Cow::Borrowed("Date"), date)])
+            Ok(vec![(Cow::Borrowed("Last-Modified"), last_modified(held)?), (Cow::Borrowed("Date"), date)])
         };
         let etag = |value: String| (Cow::Borrowed("ETag"), value);
         Ok(match self {
-            Self::Strong => vec![etag(body.etag()?)],
+            Self::Strong => vec![etag(held.etag()?)],
             Self::None => Vec::new(),
-            Self::Weak => vec![etag(format!("W/{}", body.etag()?))],
+            Self::Weak => vec![etag(format!("W/{}", held.etag()?))],
             Self::LastModified => dates()?,
-            Self::Both => [vec![etag(body.etag()?)], dates()?].concat(),
+            Self::Both => [vec![etag(held.etag()?)], dates()?].concat(),
             Self::Changing => vec![etag(format!("\"answer-{serial}\""))],
         })
     }
 
     /// Whether `If-Range: value` holds.
-    pub(super) fn holds(self, value: &str, body: &Body) -> io::Result<bool> {
+    pub(super) fn holds(self, value: &str, held: &Held) -> io::Result<bool> {
         Ok(match self {
-            Self::Strong => body.etag()? == value,
+            Self::Strong => held.etag()? == value,
             Self::None | Self::Weak | Self::Changing => false,
-            Self::LastModified => last_modified(body)? == value,
-            Self::Both => body.etag()? == value || last_modified(body)? == value,
+            Self::LastModified => last_modified(held)? == value,
+            Self::Both => held.etag()? == value || last_modified(held)? == value,
         })
     }
 }
 
 /// A date between 2000 and 2020.
-fn last_modified(body: &Body) -> io::Result<String> {
+fn last_modified(held: &Held) -> io::Result<String> {
     const YEAR: u64 = 365 * 24 * 60 * 60;
-    let number = body.etag()?.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let number = held.etag()?.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let date = time::from_unix_seconds(30 * YEAR) + Duration::from_secs(number % (20 * YEAR));
     Ok(httpdate::fmt_http_date(date))
 }
