@@ -1,7 +1,6 @@
 //! A project that uses cache-harness: its catalog, its lock file, and the folders that it fills.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,12 +58,6 @@ impl Project {
             let path = project.folder.join("cache-harness.toml");
             let catalog = std::fs::read_to_string(&path)?;
             std::fs::write(&path, catalog.replacen("[cache]\n", &format!("[cache]\nconnections = {count}\n"), 1))?;
-            // A version without the setting refuses the catalog: it is measured as it is.
-            let mut asked = stage.command(stage.harness(Profile::Release)?);
-            if measure::done(asked.current_dir(&project.folder).arg("env")).is_err() {
-                writeln!(std::io::stderr(), "bench: `connections = {count}` is unknown to this version: left out")?;
-                std::fs::write(&path, catalog)?;
-            }
         }
         Ok(project)
     }
