@@ -155,10 +155,6 @@ impl Download {
         if is_wide && self.sources.any_serves_parts() {
             self.width.observe(facts);
         }
-        while self.running.len() > self.width.wanted() {
-            let Some((stream, ..)) = self.running.last() else { break };
-            self.end(*stream);
-        }
         self.end_standing(now);
         Ok(())
     }
