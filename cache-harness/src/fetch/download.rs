@@ -45,6 +45,8 @@ pub(super) struct Download {
     next: StreamId,
     /// Further connections were not to be had: no more are asked for until then.
     crowded_until: Instant,
+    /// When who waits for this process was last shown that it gets on.
+    signed: Instant,
 }
 
 /// A download that is over.
@@ -67,6 +69,7 @@ impl Download {
             width: Width::new(most),
             next: 0,
             crowded_until: Instant::now(),
+            signed: Instant::now(),
         }
     }
 
@@ -124,6 +127,15 @@ impl Download {
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             self.filling().partial.stamp();
             tokio::time::sleep(left.min(SIGN_OF_LIFE)).await;
+        }
+    }
+
+    /// Shows those who wait for this process that it gets on, also where no byte is written: what is there may be
+    /// compared or hashed.
+    fn sign(&mut self) {
+        if self.signed.elapsed() >= SIGN_OF_LIFE {
+            self.signed = Instant::now();
+            self.filling().partial.stamp();
         }
     }
 
@@ -211,6 +223,7 @@ impl Download {
     /// Everything is there: whether it is what is pinned.
     async fn conclude(&mut self) -> Result<Option<Received>> {
         while !self.filling().is_hashed()? {
+            self.sign();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let mut filling = lock(&self.filling);

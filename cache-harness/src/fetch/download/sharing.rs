@@ -155,6 +155,10 @@ impl Download {
         if is_wide && self.sources.any_serves_parts() {
             self.width.observe(facts);
         }
+        let is_flowing = self.filling().flows.values().any(|flow| flow.last.elapsed() < SIGN_OF_LIFE);
+        if is_flowing {
+            self.sign();
+        }
         self.end_standing(now);
         Ok(())
     }
