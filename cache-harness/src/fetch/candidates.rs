@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::clients::Clients;
 use super::message::public;
 use super::{Address, retry};
 use crate::error::Error;
@@ -44,7 +45,11 @@ pub(super) enum Verdict<'a> {
 }
 
 impl Candidates {
-    pub(super) fn new(addresses: &[Address]) -> Self {
+    /// Those whose host did not take a connection lately come last.
+    pub(super) fn new(addresses: &[Address], clients: &Clients) -> Self {
+        let now = Instant::now();
+        let until = |address: &Address| clients.unreachable_until(&address.url).filter(|until| *until > now);
+        let is_any_reachable = addresses.iter().any(|address| until(address).is_none());
         let candidate = |address: &Address| Candidate {
             address: address.clone(),
             label: public(&address.url),
@@ -52,7 +57,7 @@ impl Candidates {
             bytes: 0,
             attempts: 0,
             reached: 0,
-            not_before: Instant::now(),
+            not_before: until(address).filter(|_| is_any_reachable).unwrap_or(now),
             failure: None,
         };
         Self { all: addresses.iter().map(candidate).collect(), only: None }
@@ -119,6 +124,14 @@ impl Candidates {
             }
             None => Verdict::GivenUp(self.give_up(index, error)),
         }
+    }
+
+    /// The source is not asked before `pause` is over; if that is too long to wait for, not at all.
+    pub(super) fn defer(&mut self, index: usize, pause: Duration) -> Option<&Error> {
+        let source = &mut self.all[index];
+        source.not_before = Instant::now() + pause;
+        let error = Error::Status { url: source.label.clone(), status: 429, retry_after: Some(pause) };
+        (pause > LONGEST_WAIT).then(|| self.give_up(index, error))
     }
 
     /// The source is asked no more.

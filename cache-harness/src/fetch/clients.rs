@@ -4,8 +4,10 @@
 //! machine. All else honours the proxies that the system's variables name (`HTTPS_PROXY`, `HTTP_PROXY`,
 //! `ALL_PROXY`, `NO_PROXY`).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 use reqwest::{Client, ClientBuilder, Url};
@@ -17,6 +19,8 @@ use crate::address;
 use crate::error::{Error, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a host that took no connection comes after the others.
+const SHUNNED: Duration = Duration::from_secs(30);
 
 /// What a proxy's answer 407 to CONNECT is called; its type is hyper-util's own secret.
 const WRONG_LOGIN: &str = "proxy authorization required";
@@ -29,11 +33,13 @@ pub(super) struct Clients {
     /// How long a byte may take.
     pub(super) patience: Duration,
     pub(super) hosts: Hosts,
+    /// Until when hosts that took no connection come last.
+    unreachable: Mutex<BTreeMap<Origin, Instant>>,
 }
 
 impl Clients {
     pub(super) fn new(patience: Duration, hosts: Hosts) -> Self {
-        Self { proxied: OnceCell::new(), direct: OnceCell::new(), patience, hosts }
+        Self { proxied: OnceCell::new(), direct: OnceCell::new(), patience, hosts, unreachable: Mutex::default() }
     }
 
     /// The client to ask `url` with.
@@ -54,22 +60,43 @@ impl Clients {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(self.patience);
-        way(builder).build().map_err(|error| self.failed(url, &error))
+        way(builder).build().map_err(|error| Error::Transport { url: url.to_owned(), message: chain(&error) })
     }
 
     /// Why a request to `url`, or the answer to it, came to nothing.
-    pub(super) fn failed(&self, url: &str, error: &reqwest::Error) -> Error {
-        let message = match error.is_timeout() && !error.is_connect() {
-            true => format!("no byte arrived for {} s", self.patience.as_secs()),
-            false => chain(error),
+    pub(super) fn failed(&self, url: &Url, error: &reqwest::Error) -> Error {
+        if error.is_connect() {
+            self.unreachable().insert(origin(url), Instant::now() + SHUNNED);
+        }
+        let message = if error.is_timeout() && !error.is_connect() {
+            format!("no byte arrived for {} s", self.patience.as_secs())
+        } else {
+            chain(error)
         };
+        let url = address::public(url.clone());
         if message.contains(WRONG_LOGIN) {
             // Once and no more: a company's account is locked after a few wrong passwords.
             let reason = "the proxy in HTTPS_PROXY or ALL_PROXY wants another user or password".to_owned();
-            return Error::Refused { url: url.to_owned(), reason };
+            return Error::Refused { url, reason };
         }
-        trust::distrusted(url, &message, error).unwrap_or(Error::Transport { url: url.to_owned(), message })
+        trust::distrusted(&url, &message, error).unwrap_or(Error::Transport { url, message })
     }
+
+    /// Until when `url` should come last, because its host took no connection.
+    pub(super) fn unreachable_until(&self, url: &str) -> Option<Instant> {
+        self.unreachable().get(&origin(&url.parse().ok()?)).copied()
+    }
+
+    fn unreachable(&self) -> MutexGuard<'_, BTreeMap<Origin, Instant>> {
+        self.unreachable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Scheme, host and port.
+type Origin = String;
+
+fn origin(url: &Url) -> Origin {
+    url.origin().ascii_serialization()
 }
 
 /// The error with its causes: reqwest's own text says only that sending failed.

@@ -11,7 +11,8 @@
 //! One stream begins. [`Width`] says how many there are to be; further ones take the bytes that nobody is bringing, also
 //! from other sources. A stream that stands still while others flow is ended, and what it was to bring taken by them.
 
-use std::ops::Range;
+mod sharing;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,11 +20,10 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::candidates::{Candidates, Verdict};
 use super::clients::Clients;
-use super::filling::{Filling, Flow};
-use super::host::Connection;
-use super::part::{Ended, Outcome, Part, Role, Shared, lock};
+use super::filling::Filling;
+use super::part::{Ended, Outcome, Shared, lock};
 use super::plan::StreamId;
-use super::width::{Facts, Width};
+use super::width::Width;
 use super::{Address, Effort};
 use crate::error::{Error, Result};
 use crate::progress::Step;
@@ -33,20 +33,7 @@ use crate::store::{Partial, Received};
 const TICK: Duration = Duration::from_millis(10);
 /// How often who waits for a server says that it does.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
-/// A file with fewer bytes to come is fetched over one connection.
-const WIDE: u64 = 16 << 20;
-/// The smallest part that a further connection is opened for.
-const LEAST_PART: u64 = 1 << 20;
-/// The smallest part that one stream takes over from another.
-const LEAST_STOLEN: u64 = 256 << 10;
-/// How long a part should take at least: beyond that the pause between two parts does not count.
-const PART_TAKES: Duration = Duration::from_secs(1);
-/// A stream that would end sooner is left alone.
-const WORTHWHILE: Duration = Duration::from_millis(200);
-/// A stream that would take longer is ended if it is slower than the others.
-const SLOW: Duration = Duration::from_secs(2);
-/// A stream that brings nothing for this long is ended if others can bring its bytes.
-const STANDSTILL: Duration = Duration::from_secs(3);
+
 /// One file on its way here.
 pub(super) struct Download {
     clients: Arc<Clients>,
@@ -58,6 +45,8 @@ pub(super) struct Download {
     next: StreamId,
     /// Further connections were not to be had: no more are asked for until then.
     crowded_until: Instant,
+    /// When who waits for this process was last shown that it gets on.
+    signed: Instant,
 }
 
 /// A download that is over.
@@ -70,15 +59,17 @@ pub(super) struct Fetched {
 
 impl Download {
     pub(super) fn new(clients: Arc<Clients>, filling: Filling, addresses: &[Address], most: usize) -> Self {
+        let sources = Candidates::new(addresses, &clients);
         Self {
             clients,
             filling: Arc::new(Mutex::new(filling)),
-            sources: Candidates::new(addresses),
+            sources,
             streams: JoinSet::new(),
             running: Vec::new(),
             width: Width::new(most),
             next: 0,
             crowded_until: Instant::now(),
+            signed: Instant::now(),
         }
     }
 
@@ -139,152 +130,12 @@ impl Download {
         }
     }
 
-    /// Opens streams until there are as many as there should be.
-    fn open(&mut self) {
-        while self.running.len() < self.width.wanted() {
-            let role = if self.running.is_empty() { Role::Alone } else { Role::Further };
-            let Some(source) = self.choose(role) else { break };
-            let connection = match role {
-                Role::Alone => None,
-                Role::Further => match self.further_connection(source) {
-                    Some(connection) => Some(connection),
-                    None => break,
-                },
-            };
-            if !self.start(role, source, connection) {
-                break;
-            }
-        }
-    }
-
-    /// The source to ask next.
-    fn choose(&self, role: Role) -> Option<usize> {
-        let load = |index| self.running.iter().filter(|(_, source, _)| *source == index).count();
-        match role {
-            Role::Alone => self.sources.first(),
-            Role::Further if Instant::now() < self.crowded_until => None,
-            Role::Further => self.sources.least_loaded(load),
-        }
-    }
-
-    fn further_connection(&mut self, source: usize) -> Option<Connection> {
-        let resolved = self.filling().learnt.get(source).and_then(|learnt| learnt.resolved.clone());
-        let url = resolved.or_else(|| self.sources.get(source).address.url.parse().ok())?;
-        let connection = self.clients.hosts.of(&url).further_connection();
-        if connection.is_none() {
-            self.crowded_until = Instant::now() + SIGN_OF_LIFE;
-        }
-        connection
-    }
-
-    /// Starts a stream; false if there is nothing for it to bring.
-    fn start(&mut self, role: Role, source: usize, connection: Option<Connection>) -> bool {
-        let stream = self.next;
-        let portion = self.portion(source);
-        let range = {
-            let mut filling = self.filling();
-            filling.portion = portion;
-            filling.plan.shorten(portion);
-            filling.plan.take(stream, portion)
-        };
-        let Some(range) = range.or_else(|| self.steal(stream, role)) else { return false };
-        self.next += 1;
-        let candidate = self.sources.get(source);
-        let part = Part {
-            stream,
-            source,
-            address: candidate.address.clone(),
-            role,
-            range,
-            is_whole: !candidate.serves_parts,
-            connection,
-            longest_wait: self.sources.longest_wait(),
-        };
-        let now = Instant::now();
-        let flow = Flow { source, since: now, last: now, bytes: 0 };
-        self.filling().flows.insert(stream, flow);
-        let (clients, filling) = (Arc::clone(&self.clients), Arc::clone(&self.filling));
-        let handle = self.streams.spawn(part.bring(clients, filling));
-        self.running.push((stream, source, handle));
-        true
-    }
-
-    /// How many bytes a stream is asked for at once: enough for the pause before the next part not to count, and yet
-    /// so few that all streams end together.
-    fn portion(&self, source: usize) -> u64 {
-        let wanted = self.width.wanted();
-        if wanted == 1 {
-            return u64::MAX;
-        }
-        let filling = self.filling();
-        let delay = filling.learnt.get(source).map_or(Duration::ZERO, |learnt| learnt.delay);
-        let takes = PART_TAKES.max(delay * 40);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of bytes")]
-        let lasting = (self.width.each() * takes.as_secs_f64()) as u64;
-        (filling.plan.missing() / wanted as u64).min(lasting).max(LEAST_PART)
-    }
-
-    /// Takes over from the stream that would end last: half of what it is to bring, or all if it is slow.
-    fn steal(&mut self, thief: StreamId, role: Role) -> Option<Range<u64>> {
-        if role == Role::Alone {
-            return None;
-        }
-        let usual = self.width.each().max(1.0);
-        let (victim, seconds, rate) = {
-            let filling = self.filling();
-            let pace = |(stream, flow): (&StreamId, &Flow)| {
-                let expected = filling.plan.expected(*stream);
-                let elapsed = flow.since.elapsed();
-                // One that has just begun is not known to be slow.
-                let rate = if elapsed < SLOW { usual } else { decimal(flow.bytes) / elapsed.as_secs_f64() };
-                (*stream, decimal(expected.end - expected.start) / rate.max(1.0), rate)
-            };
-            filling.flows.iter().map(pace).max_by(|one, other| one.1.total_cmp(&other.1))?
-        };
-        if seconds >= SLOW.as_secs_f64() && rate < usual / 4.0 {
-            self.end(victim);
-            self.filling().effort.retries += 1;
-            return self.filling().plan.take(thief, u64::MAX);
-        }
-        if seconds < WORTHWHILE.as_secs_f64() {
-            return None;
-        }
-        self.filling().plan.steal(thief, victim, LEAST_STOLEN)
-    }
-
-    /// Looks at what came, and decides how many streams there should be.
-    fn observe(&mut self) -> Result<()> {
-        let now = Instant::now();
-        let (facts, is_wide) = {
-            let mut filling = lock(&self.filling);
-            filling.record_in_time()?;
-            let lacking = filling.plan.lacking();
-            let flowing = filling.flows.values().filter(|flow| flow.bytes > 0).count();
-            let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing };
-            (facts, self.width.wanted() > 1 || lacking.is_some_and(|lacking| lacking >= WIDE))
-        };
-        if is_wide && self.sources.any_serves_parts() {
-            self.width.observe(facts);
-        }
-        while self.running.len() > self.width.wanted() {
-            let Some((stream, ..)) = self.running.last() else { break };
-            self.end(*stream);
-        }
-        self.end_standing(now);
-        Ok(())
-    }
-
-    /// Ends streams that stand still, where others can bring their bytes.
-    fn end_standing(&mut self, now: Instant) {
-        if self.width.wanted() == 1 {
-            return;
-        }
-        let stands = |flow: &Flow| flow.bytes > 0 && now.duration_since(flow.last) >= STANDSTILL;
-        let standing: Vec<_> =
-            self.filling().flows.iter().filter(|(_, flow)| stands(flow)).map(|(stream, _)| *stream).collect();
-        for stream in standing {
-            self.end(stream);
-            self.filling().effort.retries += 1;
+    /// Shows those who wait for this process that it gets on, also where no byte is written: what is there may be
+    /// compared or hashed.
+    fn sign(&mut self) {
+        if self.signed.elapsed() >= SIGN_OF_LIFE {
+            self.signed = Instant::now();
+            self.filling().partial.stamp();
         }
     }
 
@@ -321,6 +172,13 @@ impl Download {
             Outcome::Brought => self.sources.brought(source),
             Outcome::OnlyWhole => self.sources.get_mut(source).serves_parts = false,
             Outcome::Moved => self.filling().learnt[source].resolved = None,
+            Outcome::Deferred(pause) => {
+                let filling = lock(&self.filling);
+                let Filling { model, file, progress, .. } = &*filling;
+                if let Some(error) = self.sources.defer(source, pause) {
+                    progress.step(Step::SourceFailed { model, file, error });
+                }
+            }
             Outcome::Changed(error) => {
                 self.end_all();
                 self.filling().start_over()?;
@@ -365,6 +223,7 @@ impl Download {
     /// Everything is there: whether it is what is pinned.
     async fn conclude(&mut self) -> Result<Option<Received>> {
         while !self.filling().is_hashed()? {
+            self.sign();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let mut filling = lock(&self.filling);
@@ -403,9 +262,4 @@ impl Download {
 /// Whether it fails with every source, being about our own disk or budget.
 fn is_our_own(error: &Error) -> bool {
     matches!(error, Error::Io { .. } | Error::OverBudget { .. } | Error::DiskFull { .. })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn decimal(bytes: u64) -> f64 {
-    bytes as f64
 }

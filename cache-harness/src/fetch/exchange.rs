@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
-    RETRY_AFTER,
 };
 use reqwest::{Client, Response, StatusCode, Url};
 
@@ -18,7 +17,6 @@ use super::message::public;
 use super::{Address, head};
 use crate::address::{is_allowed, may_lead};
 use crate::error::{Error, Result};
-use crate::time;
 
 const REDIRECTS: usize = 10;
 
@@ -60,13 +58,13 @@ pub(super) struct Head {
 
 impl Request {
     /// Asks. `connection` is one to the resolved address, if there is one already; `waiting` is called now and then
-    /// while the host lets us wait.
+    /// while the host lets us wait. If it wants a longer wait than may be, nothing is sent, and that is the answer.
     pub(super) async fn send(
         &self,
         clients: &Clients,
         mut connection: Option<Connection>,
         mut waiting: impl FnMut() + Send,
-    ) -> Result<Answer> {
+    ) -> Result<Result<Answer, Duration>> {
         let refused = |url: &str, reason: String| Error::Refused { url: public(url), reason };
         let first = Url::parse(&self.address.url).map_err(|error| refused(&self.address.url, error.to_string()))?;
         let plain_http = self.address.plain_http;
@@ -80,10 +78,9 @@ impl Request {
             };
             let client = clients.of(&url)?;
             let asked = host.ask(self.longest_wait, &mut waiting, || self.build(client, &url, &first).send()).await;
-            let name = public(url.as_str());
             let response = match asked {
-                Ok(answer) => answer.map_err(|error| clients.failed(&name, &error))?,
-                Err(pause) => return Err(Error::Status { url: name, status: 429, retry_after: Some(pause) }),
+                Ok(answer) => answer.map_err(|error| clients.failed(&url, &error))?,
+                Err(pause) => return Ok(Err(pause)),
             };
             let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
             match location {
@@ -92,7 +89,7 @@ impl Request {
                     may_lead(&url, &next, plain_http).map_err(|reason| refused(next.as_str(), reason))?;
                     url = next;
                 }
-                _ => return Ok(Answer { head: Head::of(&response), url, response, connection }),
+                _ => return Ok(Ok(Answer { head: Head::of(&response), url, response, connection })),
             }
         }
         Err(refused(url.as_str(), format!("more than {REDIRECTS} redirects")))
@@ -124,7 +121,7 @@ impl Head {
             length: response.content_length(),
             validator: strong.or_else(|| field(LAST_MODIFIED)).map(ToOwned::to_owned),
             encoding: field(CONTENT_ENCODING).filter(|encoding| *encoding != "identity").map(ToOwned::to_owned),
-            retry_after: field(RETRY_AFTER).and_then(|text| head::retry_after(text, time::now())),
+            retry_after: head::asked_pause(response.headers()),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::progress::{Progress, Step};
 use crate::store::{Extents, Origin, Partial, Received};
 
 /// Bytes between two records of what is there, at least and at most; in between a 256th of the file.
-const RECORD_LEAST: u64 = 1 << 20;
+const RECORD_LEAST: u64 = 512 << 10;
 const RECORD_MOST: u64 = 8 << 20;
 /// Time between two records, if anything came.
 const RECORD_AFTER: Duration = Duration::from_secs(1);

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+
+use crate::time;
 
 /// `Content-Range` of a 206 (RFC 9110, section 14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +29,15 @@ pub(super) fn content_range(text: &str) -> Option<ContentRange> {
     (first < end && total.is_none_or(|total| end <= total)).then_some(ContentRange { first, end, total })
 }
 
+/// How long the answer with these headers asks to wait. A date means what it means by the server's own clock.
+pub(super) fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
+    let field = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let clock = field(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(time::now);
+    field(RETRY_AFTER).and_then(|text| retry_after(text, clock))
+}
+
 /// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110, section 10.2.3).
-pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));

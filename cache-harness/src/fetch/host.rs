@@ -19,7 +19,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 
 use self::lock::{Locks, Taken, Then};
@@ -262,10 +261,7 @@ fn key(url: &Url) -> String {
 }
 
 fn told(response: &Response) -> Told {
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    // A date means what it means by the host's own clock.
-    let clock = header(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(time::now);
-    let retry_after = header(RETRY_AFTER).and_then(|text| head::retry_after(text, clock));
+    let retry_after = head::asked_pause(response.headers());
     let allowance = head::allowance(response.headers());
     let reset = allowance.as_ref().filter(|allowance| allowance.remaining == 0).map(|allowance| allowance.reset);
     let verdict = match (response.status(), retry_after) {

@@ -52,6 +52,8 @@ pub(super) enum Outcome {
     OnlyWhole,
     /// The source has other bytes than before.
     Changed(Error),
+    /// The host is not to be asked before this pause is over.
+    Deferred(Duration),
     /// It sent the stream along earlier, and there is nothing any more.
     Moved,
     Failed(Error),
@@ -85,7 +87,10 @@ impl Part {
         let request = self.request(filling);
         let asked = Instant::now();
         let waiting = || lock(filling).partial.stamp();
-        let answer = request.send(clients, self.connection.take(), waiting).await?;
+        let answer = match request.send(clients, self.connection.take(), waiting).await? {
+            Ok(answer) => answer,
+            Err(pause) => return Ok(Outcome::Deferred(pause)),
+        };
         if request.resolved.is_some() && matches!(answer.head.status.as_u16(), 401 | 403 | 404 | 410) {
             return Ok(Outcome::Moved);
         }
@@ -193,7 +198,7 @@ impl Part {
 
     async fn receive(&self, clients: &Clients, filling: &Shared, answer: Answer, place: Place) -> Result<Outcome> {
         let Answer { url, mut response, connection, .. } = answer;
-        let url = public(url.as_str());
+        let name = public(url.as_str());
         let (mut at, mut window) = (0, (Instant::now(), 0_u64));
         loop {
             let chunk = response.chunk().await.map_err(|error| clients.failed(&url, &error))?;
@@ -212,12 +217,12 @@ impl Part {
             if window.0.elapsed() >= clients.patience {
                 if window.1 < clients.patience.as_secs() * TRICKLE {
                     let message = format!("only {} bytes arrived in {} s", window.1, clients.patience.as_secs());
-                    return Err(broken(&url, message));
+                    return Err(broken(&name, message));
                 }
                 window = (Instant::now(), 0);
             }
         }
-        self.end(&mut lock(filling), at, &url, &place)
+        self.end(&mut lock(filling), at, &name, &place)
     }
 
     /// The body ended before the stream had brought what it was to bring, or nobody knew how much that is.

@@ -148,6 +148,7 @@ impl Plan {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -193,7 +194,9 @@ mod tests {
             steps in proptest::collection::vec(step(), 0..120),
         ) {
             let mut there = Extents::default();
-            before.into_iter().for_each(|(start, length)| there.insert(start..start + length));
+            for (start, length) in before {
+                there.insert(start..start + length);
+            }
             let mut plan = Plan::new(Some(size), there);
             let mut brought = plan.there.total();
             let (mut streams, mut next) = (Vec::new(), 0);

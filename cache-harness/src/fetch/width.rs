@@ -1,8 +1,8 @@
 //! How many connections a download should have: a pure function of what came when.
 //!
 //! It begins with one. A line that this fills is left alone; so is a server that is faster than a hash. Otherwise
-//! three more are tried, then four: they stay if they bring what they should, else they go. After a pause that
-//! doubles it tries again, for lines change.
+//! three more are tried, then four: they stay if they bring what they should, else they end with what they are
+//! bringing. After a pause that doubles it tries again, for lines change.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const LONG_LOOK: Duration = Duration::from_millis(250);
 /// How long new connections may take to bring their first byte.
 const SETUP: Duration = Duration::from_secs(2);
-/// How long a settled width is left alone at first.
-const REST: Duration = Duration::from_secs(2);
+/// How long a settled width is left alone at first: the first look may have been unlucky.
+const REST: Duration = Duration::from_millis(300);
 
 /// Decides how many connections a download has.
 #[derive(Debug)]
@@ -158,6 +158,12 @@ fn decimal(number: u64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "small numbers"
+)]
 mod tests {
     use super::*;
 

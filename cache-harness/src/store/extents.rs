@@ -69,7 +69,9 @@ impl Extents {
 impl From<Vec<(u64, u64)>> for Extents {
     fn from(pairs: Vec<(u64, u64)>) -> Self {
         let mut extents = Self::default();
-        pairs.into_iter().for_each(|(start, end)| extents.insert(start..end));
+        for (start, end) in pairs {
+            extents.insert(start..end);
+        }
         extents
     }
 }
@@ -81,6 +83,7 @@ impl From<Extents> for Vec<(u64, u64)> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

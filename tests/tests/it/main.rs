@@ -13,6 +13,7 @@ mod bad_server;
 mod budget;
 mod full_disk;
 mod hit_cost;
+mod hostile_archives;
 mod inspect;
 mod kill;
 mod mirrors;

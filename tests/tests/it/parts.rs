@@ -116,13 +116,10 @@ fn parts_that_were_there_when_a_process_was_killed_are_not_fetched_again() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    project.run(&["restore", "large"]).succeeded();
+    let last = project.json(&["restore", "large"])["models"][0]["fetched_bytes"].as_u64().unwrap();
+    assert!(last <= SIZE / 3, "{last}");
     assert!(server.peak() >= 4);
     assert!(sent(&server) <= SIZE + SIZE / 5, "{} of {SIZE}", sent(&server));
-    assert_eq!(
-        project.json(&["report", "--last", "1"])["models"][0]["fetched_bytes"].as_u64().is_some_and(|b| b < SIZE),
-        true
-    );
     assert_blobs_are_right(&project);
 }
 
@@ -141,7 +138,7 @@ fn a_source_that_sends_wrong_bytes_among_others_is_named_and_left_out() {
     for wrong in [0, 1] {
         let servers = [limited(), limited()];
         let project = two_sources("", &servers[0], &servers[1]);
-        let mut bytes = cache_harness::testkit::generated(1, SIZE as usize);
+        let mut bytes = cache_harness::testkit::generated(1, usize::try_from(SIZE).unwrap());
         bytes.iter_mut().step_by(1000).for_each(|byte| *byte ^= 1);
         servers[wrong].put("/m.bin", bytes);
         let ended = project.run(&["restore", "m"]).succeeded();
