@@ -149,7 +149,8 @@ impl Download {
             filling.record_in_time()?;
             let lacking = filling.plan.lacking();
             let flowing = filling.flows.values().filter(|flow| flow.bytes > 0).count();
-            let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing };
+            let delay = filling.learnt.iter().map(|learnt| learnt.delay).max().unwrap_or_default();
+            let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing, delay };
             (facts, self.width.wanted() > 1 || lacking.is_some_and(|lacking| lacking >= WIDE))
         };
         if is_wide && self.sources.any_serves_parts() {
