@@ -92,7 +92,9 @@ impl Candidates {
 
     /// When the first of those that are not given up may be asked; `None` if none is left.
     pub(super) fn earliest(&self) -> Option<Instant> {
-        self.all.iter().filter(|source| source.failure.is_none()).map(|source| source.not_before).min()
+        let asked = |index| self.only.is_none_or(|only| only == index);
+        let left = self.all.iter().enumerate().filter(|(index, source)| source.failure.is_none() && asked(*index));
+        left.map(|(_, source)| source.not_before).min()
     }
 
     /// The first that is not given up.
