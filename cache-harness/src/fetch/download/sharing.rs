@@ -110,7 +110,7 @@ impl Download {
         let takes = PART_TAKES.max(delay * 40);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of bytes")]
         let lasting = (self.width.each() * takes.as_secs_f64()) as u64;
-        (filling.plan.missing() / wanted as u64).min(lasting).max(LEAST_PART)
+        (filling.plan.lacking().unwrap_or(0) / wanted as u64).min(lasting).max(LEAST_PART)
     }
 
     /// Takes over from the stream that would end last: half of what it is to bring, or all if it is slow.
