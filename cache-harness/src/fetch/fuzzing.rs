@@ -17,6 +17,7 @@ const NOW: u64 = 1_763_704_346_000;
 const LONGEST: Duration = Duration::from_secs(331);
 
 /// `bytes` are the value of a header field.
+#[expect(clippy::missing_panics_doc, reason = "what does not hold is a panic")]
 pub fn fields(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
     if let Some(range) = value.to_str().ok().and_then(head::content_range) {
@@ -32,6 +33,7 @@ pub fn fields(bytes: &[u8]) {
 
 /// The first line is a host's state, as some process left it; each further one an answer: its status, how many
 /// milliseconds it took, and its fields, with tabs between them.
+#[expect(clippy::missing_panics_doc, reason = "what does not hold is a panic")]
 pub fn pace(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let mut lines = text.lines();
@@ -61,6 +63,7 @@ fn header(field: &str) -> Option<(HeaderName, HeaderValue)> {
 }
 
 /// `bytes` are the record beside a partial.
+#[expect(clippy::missing_panics_doc, reason = "what does not hold is a panic")]
 pub fn record(bytes: &[u8]) {
     let Some(origin) = str::from_utf8(bytes).ok().and_then(Origin::parse) else { return };
     let written = serde_json::to_string(&origin).unwrap_or_default();

@@ -3,13 +3,14 @@
 use std::io::Cursor;
 
 use super::names::{Kind, Names};
-use super::{Archive, FilePath, Read, pattern};
+use super::{Archive, FilePath, pattern};
 
 /// What may come out of an archive, in bytes.
 const MOST: u64 = 1 << 20;
 const SUFFIXES: [&str; 10] = ["tar", "zip", "gz", "zst", "xz", "bz2", "tar.gz", "tar.zst", "tar.xz", "tar.bz2"];
 
 /// The first byte says how an archive is packed, the others are the archive.
+#[expect(clippy::missing_panics_doc, reason = "what does not hold is a panic")]
 pub fn archive(bytes: &[u8]) {
     let Some((kind, packed)) = bytes.split_first() else { return };
     let name = format!("m.{}", SUFFIXES[usize::from(*kind) % SUFFIXES.len()]);
@@ -33,6 +34,7 @@ pub fn archive(bytes: &[u8]) {
 }
 
 /// Each line is a name in an archive, the character before it what it is the name of.
+#[expect(clippy::missing_panics_doc, reason = "what does not hold is a panic")]
 pub fn names(bytes: &[u8]) {
     let Ok(archive_name) = "m.tar".parse::<FilePath>() else { return };
     let patterns = ["**/*.bin".to_owned(), "[a-y]*".to_owned()];

@@ -16,6 +16,8 @@ mod hit_cost;
 mod hostile_archives;
 mod inspect;
 mod kill;
+mod large;
+mod memory;
 mod mirrors;
 mod offline;
 mod one_download;
