@@ -68,6 +68,8 @@ pub(super) struct Facts {
     pub(super) lacking: u64,
     /// Connections that have brought bytes.
     pub(super) flowing: usize,
+    /// How long an answer takes to begin.
+    pub(super) delay: Duration,
 }
 
 impl Width {
@@ -116,13 +118,16 @@ impl Width {
                     self.phase
                 }
             }
-            Phase::Comparing { mark: since, before, width } => match since.rate(now, bytes, LOOK * 2) {
-                None => self.phase,
-                Some(rate) => {
-                    self.rate = rate;
-                    self.judge(before, width, mark)
+            // A new connection begins slowly: its window grows with every round trip.
+            Phase::Comparing { mark: since, before, width } => {
+                match since.rate(now, bytes, LOOK.max(facts.delay * 2) * 2) {
+                    None => self.phase,
+                    Some(rate) => {
+                        self.rate = rate;
+                        self.judge(before, width, mark)
+                    }
                 }
-            },
+            }
             Phase::Settled { until } if now >= until => Phase::Watching { mark, look: LONG_LOOK },
             Phase::Settled { .. } => self.phase,
         };
@@ -179,7 +184,13 @@ mod tests {
             came += rate(width.wanted()) * step.as_secs_f64();
             times[width.wanted()] += 1;
             let (came, lacking) = (came as u64, (bytes - came).max(0.0) as u64);
-            width.observe(Facts { now: start + elapsed, bytes: came, lacking, flowing: width.wanted() });
+            width.observe(Facts {
+                now: start + elapsed,
+                bytes: came,
+                lacking,
+                flowing: width.wanted(),
+                delay: Duration::ZERO,
+            });
         }
         let best = (1..=most).map(&rate).fold(0.0, f64::max);
         let usual = (0..=most).max_by_key(|width| times[*width]).unwrap();
