@@ -312,7 +312,9 @@ fn where_the_other_host_is_gone_the_first_is_asked_where_the_file_is_now() {
     let storages = [Server::start().unwrap(), Server::start().unwrap()];
     let to = |index: usize| Fault::RedirectTo(format!("{}/blob", storages[index].url()));
     let case = Case::new(1_000, &[Fault::Together { faults: vec![to(0)], times: 1 }, to(1)]);
-    storages.iter().for_each(|storage| storage.put("/blob", case.model.files[0].1.clone()));
+    for storage in &storages {
+        storage.put("/blob", case.model.files[0].1.clone());
+    }
     storages[0].fault("/blob", cut(500));
     storages[0].fault("/blob", Fault::NoAnswer { times: ALWAYS });
     let outcome = case.restore();

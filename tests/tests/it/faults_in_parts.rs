@@ -59,7 +59,8 @@ fn assert_right_at_once(faults: &[Fault], most: u64) {
 
 fn list(outcome: &Outcome) -> String {
     let lines = outcome.ranges().into_iter().zip(outcome.answers());
-    lines.map(|(range, answer)| format!("\n{range:?} {answer:?}")).collect::<String>() + "\n" + &outcome.ended.stderr
+    let lines: Vec<_> = lines.map(|(range, answer)| format!("{range:?} {answer:?}")).collect();
+    format!("\n{}\n{}", lines.join("\n"), outcome.ended.stderr)
 }
 
 #[test]

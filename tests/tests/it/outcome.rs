@@ -34,7 +34,9 @@ impl Case {
         let mut project = project("", &[&model], &server);
         project.set("CACHE_HARNESS_PATIENCE", "1s");
         let case = Self { server, project, model };
-        faults.iter().for_each(|fault| case.fault(fault.clone()));
+        for fault in faults {
+            case.fault(fault.clone());
+        }
         case
     }
 
