@@ -91,8 +91,12 @@ impl Candidates {
     }
 
     /// The one to ask for a part while others are brought; `load` is how many streams one has already.
-    pub(super) fn least_loaded(&self, load: impl Fn(usize) -> usize) -> Option<usize> {
-        let parts = self.usable().filter(|(_, source)| source.serves_parts);
+    pub(super) fn least_loaded(
+        &self,
+        load: impl Fn(usize) -> usize,
+        may_offer_parts: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let parts = self.usable().filter(|(index, source)| source.serves_parts && may_offer_parts(*index));
         parts.map(|(index, _)| index).min_by_key(|index| load(*index))
     }
 

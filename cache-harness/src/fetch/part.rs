@@ -178,6 +178,7 @@ impl Part {
         if let Some(learnt) = filling.learnt.get_mut(self.source) {
             learnt.resolved = Some(answer.url.clone()).filter(|url| url.as_str() != self.address.url);
             learnt.validator.clone_from(&head.validator);
+            learnt.offers_parts = Some(is_part || head.accepts_ranges);
         }
         filling.begin(public(&self.address.url), head.validator.clone())?;
         Ok(Ok(place))

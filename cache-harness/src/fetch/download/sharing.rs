@@ -69,10 +69,14 @@ impl Download {
     /// The source to ask next.
     fn choose(&self, role: Role) -> Option<usize> {
         let load = |index| self.running.iter().filter(|(_, source, _)| *source == index).count();
+        let filling = self.filling();
+        // Who says nothing of parts is not tried: its answer would be the whole, in vain.
+        let may_offer =
+            |index: usize| filling.learnt.get(index).is_none_or(|learnt| learnt.offers_parts != Some(false));
         match role {
             Role::Alone => self.sources.first(),
             Role::Further if Instant::now() < self.crowded_until => None,
-            Role::Further => self.sources.least_loaded(load),
+            Role::Further => self.sources.least_loaded(load, may_offer),
         }
     }
 
@@ -176,7 +180,9 @@ impl Download {
             let flowing = filling.flows.values().filter(|flow| flow.bytes > 0).count();
             let delay = filling.learnt.iter().map(|learnt| learnt.delay).max().unwrap_or_default();
             let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing, delay };
-            (facts, self.width.wanted() > 1 || lacking.is_some_and(|lacking| lacking >= WIDE))
+            let is_offered = filling.learnt.iter().any(|learnt| learnt.offers_parts != Some(false));
+            let is_large = self.width.wanted() > 1 || lacking.is_some_and(|lacking| lacking >= WIDE);
+            (facts, is_offered && is_large)
         };
         if is_wide && self.sources.any_serves_parts() {
             self.width.observe(facts);
