@@ -98,9 +98,8 @@ impl Candidates {
 
     /// When the first of those that are not given up may be asked; `None` if none is left.
     pub(super) fn earliest(&self) -> Option<Instant> {
-        // Another one's time would be a pause that ends at once, again and again.
-        let may_be = |index| self.only.is_none_or(|only| only == index);
-        let left = self.all.iter().enumerate().filter(|(index, source)| source.failure.is_none() && may_be(*index));
+        let asked = |index| self.only.is_none_or(|only| only == index);
+        let left = self.all.iter().enumerate().filter(|(index, source)| source.failure.is_none() && asked(*index));
         left.map(|(_, source)| source.not_before).min()
     }
 

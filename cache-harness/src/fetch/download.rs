@@ -48,6 +48,8 @@ pub(super) struct Download {
     haste: sharing::Haste,
     /// Bytes of the streams that are over, and how long those took together.
     over: (u64, Duration),
+    /// When who waits for this process was last shown that it gets on.
+    signed: Instant,
 }
 
 /// A download that is over.
@@ -72,6 +74,7 @@ impl Download {
             crowded_until: Instant::now(),
             haste: sharing::Haste::default(),
             over: (0, Duration::ZERO),
+            signed: Instant::now(),
         }
     }
 
@@ -129,6 +132,15 @@ impl Download {
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             self.filling().partial.stamp();
             tokio::time::sleep(left.min(SIGN_OF_LIFE)).await;
+        }
+    }
+
+    /// Shows those who wait for this process that it gets on, also where no byte is written: what is there may be
+    /// compared or hashed.
+    fn sign(&mut self) {
+        if self.signed.elapsed() >= SIGN_OF_LIFE {
+            self.signed = Instant::now();
+            self.filling().partial.stamp();
         }
     }
 
@@ -227,6 +239,7 @@ impl Download {
     /// Everything is there: whether it is what is pinned.
     async fn conclude(&mut self) -> Result<Option<Received>> {
         while !self.filling().is_hashed()? {
+            self.sign();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let mut filling = lock(&self.filling);

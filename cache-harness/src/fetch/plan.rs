@@ -62,11 +62,6 @@ impl Plan {
         self.size.map(|size| size - self.there.total())
     }
 
-    /// Bytes that are neither there nor on their way.
-    pub(super) fn missing(&self) -> u64 {
-        self.gaps().iter().map(|gap| gap.end - gap.start).sum()
-    }
-
     fn gaps(&self) -> Vec<Range<u64>> {
         let mut taken = self.there.clone();
         self.coming.iter().for_each(|coming| taken.insert(coming.next..coming.end));

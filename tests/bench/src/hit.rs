@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::nginx::Nginx;
-use crate::project::{self, Project};
+use crate::project::{Connections, Project};
 use crate::stage::{Profile, Stage, remove};
 use crate::table::{Row, Table};
 use crate::{Outcome, measure};
@@ -13,12 +13,9 @@ const ROUNDS: usize = 200;
 const ROUNDS_OF_PYTHON: usize = 20;
 
 pub(crate) fn measure(stage: &Stage) -> Outcome<Vec<Table>> {
-    let served = stage.folder.join("served");
-    std::fs::create_dir_all(&served)?;
-    let sha256 = project::big_file(stage, &served.join("big.bin"), 1024)?;
-    let nginx = Nginx::start(stage, &served, &sha256)?;
+    let nginx = Nginx::with_file(stage, 1024)?;
     let url = format!("{}/big.bin", nginx.endpoint);
-    let project = Project::of_url(stage, "hit-ours", &url, &sha256)?;
+    let project = Project::of_url(stage, "hit-ours", &url, &nginx.sha256, Connections::Default)?;
     let (folder, hub) = (stage.fresh("hit-pooch")?, stage.fresh("hit-hub")?);
 
     let mut all: Vec<(Row, Command)> = Vec::new();
@@ -27,8 +24,7 @@ pub(crate) fn measure(stage: &Stage) -> Outcome<Vec<Table>> {
     all.push((Row::new("a bare stat"), stat));
     for profile in Profile::ALL {
         let restore = project.restore(stage, &stage.harness(profile)?, "big");
-        let mut test = stage.command(stage.program(profile, "hits")?);
-        test.arg(&project.folder).args(["big", "0", "1"]).env("XDG_STATE_HOME", project.folder.join("state"));
+        let test = project.test(stage, profile, "big")?;
         all.push((Row::new(format!("ours, Cache::get in a process, {}", profile.label())), test));
         all.push((Row::new(format!("ours, cache-harness restore, {}", profile.label())), restore));
     }
@@ -36,7 +32,7 @@ pub(crate) fn measure(stage: &Stage) -> Outcome<Vec<Table>> {
     local.args(["hf-hub", "local"]).arg(&hub);
     all.push((Row::new("hf-hub 1.0, local files only (checks nothing)"), local));
     let mut pooch = stage.pooch();
-    pooch.arg(&url).arg(&sha256).arg(&folder);
+    pooch.arg(&url).arg(&nginx.sha256).arg(&folder);
     all.push((Row::new("pooch 1.9 (hashes)"), pooch));
 
     // What the hits will find.

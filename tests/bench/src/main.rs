@@ -6,13 +6,20 @@
 
 mod clean_build;
 mod cold;
+mod contestant;
+mod download;
 mod hit;
 mod hit_in_process;
+mod latent;
+mod limited;
+mod loopback;
 mod many_files;
 mod many_tests;
 mod measure;
+mod memory_parallel;
 mod nginx;
 mod project;
+mod proxy;
 mod stage;
 mod table;
 
@@ -26,8 +33,12 @@ use table::Table;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 type Section = fn(&Stage) -> Outcome<Vec<Table>>;
 
-const SECTIONS: [(&str, Section); 6] = [
+const SECTIONS: [(&str, Section); 10] = [
     ("cold", cold::measure),
+    ("limited", limited::measure),
+    ("latent", latent::measure),
+    ("loopback", loopback::measure),
+    ("memory-parallel", memory_parallel::measure),
     ("hit", hit::measure),
     ("hit-in-process", hit_in_process::measure),
     ("restore-1000", many_files::measure),

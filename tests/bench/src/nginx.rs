@@ -7,18 +7,30 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
+use crate::project;
 use crate::stage::Stage;
 
 /// A running server; it ends with this value.
 #[derive(Debug)]
 pub(crate) struct Nginx {
     process: Child,
+    pub(crate) port: u16,
     pub(crate) endpoint: String,
+    /// Of `big.bin`.
+    pub(crate) sha256: String,
 }
 
 impl Nginx {
+    /// Serves a file of so many mebibytes as `big.bin`. It was just read, so that it comes from memory for everybody.
+    pub(crate) fn with_file(stage: &Stage, mebibytes: u64) -> Outcome<Self> {
+        let folder = stage.folder.join(format!("served-{mebibytes}"));
+        std::fs::create_dir_all(&folder)?;
+        let sha256 = project::big_file(stage, &folder.join("big.bin"), mebibytes)?;
+        Self::start(stage, &folder, sha256)
+    }
+
     /// Serves `folder`; below `/bench/<name>/resolve/<commit>/` are its files with the headers that Hub clients need.
-    pub(crate) fn start(stage: &Stage, folder: &Path, sha256: &str) -> Outcome<Self> {
+    fn start(stage: &Stage, folder: &Path, sha256: String) -> Outcome<Self> {
         let own = stage.fresh("nginx")?;
         // Free when asked; nothing else here takes ports.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -48,7 +60,7 @@ http {{
         command.arg("-c").arg(&configuration).arg("-e").arg(own.join("error.log"));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let process = process.map_err(|error| format!("nginx: {error}; tests/bench/run installs it"))?;
-        let server = Self { process, endpoint: format!("http://127.0.0.1:{port}") };
+        let server = Self { process, port, endpoint: format!("http://127.0.0.1:{port}"), sha256 };
         wait(SocketAddr::from(([127, 0, 0, 1], port)))?;
         Ok(server)
     }

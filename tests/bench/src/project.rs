@@ -4,8 +4,27 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::stage::{Stage, remove};
+use crate::stage::{Profile, Stage, remove};
 use crate::{Outcome, measure};
+
+/// How many connections ours may use for a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Connections {
+    /// As many as it finds right.
+    Default,
+    AtMost(u32),
+}
+
+impl Connections {
+    /// What a row's name says of it, at its end.
+    pub(crate) fn label(self) -> String {
+        match self {
+            Self::Default => String::new(),
+            Self::AtMost(1) => ", 1 connection".to_owned(),
+            Self::AtMost(count) => format!(", {count} connections"),
+        }
+    }
+}
 
 /// A folder with a catalog; its cache and its providers' roots are below it.
 #[derive(Debug)]
@@ -26,9 +45,21 @@ impl Project {
     }
 
     /// One of one file that a server has.
-    pub(crate) fn of_url(stage: &Stage, name: &str, url: &str, sha256: &str) -> Outcome<Self> {
+    pub(crate) fn of_url(
+        stage: &Stage,
+        name: &str,
+        url: &str,
+        sha256: &str,
+        connections: Connections,
+    ) -> Outcome<Self> {
         let models = format!("[models.big]\nurls = ['{url}']\nsha256 = '{sha256}'\nprovider = 'directory'\n");
-        Self::create(stage, name, &models)
+        let project = Self::create(stage, name, &models)?;
+        if let Connections::AtMost(count) = connections {
+            let path = project.folder.join("cache-harness.toml");
+            let catalog = std::fs::read_to_string(&path)?;
+            std::fs::write(&path, catalog.replacen("[cache]\n", &format!("[cache]\nconnections = {count}\n"), 1))?;
+        }
+        Ok(project)
     }
 
     /// `cache-harness restore MODEL` in this project.
@@ -37,6 +68,13 @@ impl Project {
         command.current_dir(&self.folder).env("XDG_STATE_HOME", self.folder.join("state"));
         command.args(["restore", model]);
         command
+    }
+
+    /// A process that asks the library for a model, as a test does.
+    pub(crate) fn test(&self, stage: &Stage, profile: Profile, model: &str) -> Outcome<Command> {
+        let mut command = stage.command(stage.program(profile, "hits")?);
+        command.arg(&self.folder).args([model, "0", "1"]).env("XDG_STATE_HOME", self.folder.join("state"));
+        Ok(command)
     }
 
     /// Back to nothing fetched.

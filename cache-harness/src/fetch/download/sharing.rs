@@ -130,7 +130,7 @@ impl Download {
         let takes = PART_TAKES.max(delay * 40);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of bytes")]
         let lasting = (self.width.each() * takes.as_secs_f64()) as u64;
-        (filling.plan.missing() / wanted as u64).min(lasting).max(LEAST_PART)
+        (filling.plan.lacking().unwrap_or(0) / wanted as u64).min(lasting).max(LEAST_PART)
     }
 
     /// Takes over half of what the stream that would end last is to bring.
@@ -174,11 +174,16 @@ impl Download {
             filling.record_in_time()?;
             let lacking = filling.plan.lacking();
             let flowing = filling.flows.values().filter(|flow| flow.bytes > 0).count();
-            let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing };
+            let delay = filling.learnt.iter().map(|learnt| learnt.delay).max().unwrap_or_default();
+            let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing, delay };
             (facts, self.width.wanted() > 1 || lacking.is_some_and(|lacking| lacking >= WIDE))
         };
         if is_wide && self.sources.any_serves_parts() {
             self.width.observe(facts);
+        }
+        let is_flowing = self.filling().flows.values().any(|flow| flow.last.elapsed() < SIGN_OF_LIFE);
+        if is_flowing {
+            self.sign();
         }
         self.end_standing(now);
         self.end_slow();
