@@ -62,6 +62,11 @@ impl Plan {
         self.size.map(|size| size - self.there.total())
     }
 
+    /// Whether every byte is there or on its way.
+    pub(super) fn is_all_taken(&self) -> bool {
+        self.gaps().is_empty()
+    }
+
     fn gaps(&self) -> Vec<Range<u64>> {
         let mut taken = self.there.clone();
         self.coming.iter().for_each(|coming| taken.insert(coming.next..coming.end));

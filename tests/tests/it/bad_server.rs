@@ -1,8 +1,8 @@
 //! Servers that do not give the pinned bytes, and what they are not to be given; single faults are in `faults`.
 
-use cache_harness::testkit::{Body, Fault, Server, generated};
+use cache_harness::testkit::{Body, Fault, Server};
 
-use crate::pinned::{COMMIT, Pinned, project};
+use crate::pinned::{Pinned, project};
 use crate::project::{Ended, Project};
 
 /// A project whose one model `m` has one file of 1,000 bytes.

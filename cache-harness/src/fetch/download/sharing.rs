@@ -205,7 +205,7 @@ impl Download {
     /// Ends the stream that would end last if it is slow, and others have nothing else to bring, or there are none.
     fn end_slow(&mut self) {
         let is_alone = self.running.len() == 1;
-        let others_wait = self.running.len() < self.width.wanted() && self.filling().plan.missing() == 0;
+        let others_wait = self.running.len() < self.width.wanted() && self.filling().plan.is_all_taken();
         if self.over.1.is_zero() || !(is_alone || others_wait) {
             return;
         }
