@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{Ask, Fallback};
+use crate::ask::Ask;
 use crate::cache::Cache;
 use crate::cached_model::CachedModel;
 use crate::error::Result;
@@ -64,9 +64,7 @@ pub(crate) fn warm(cache: &Cache, names: &[String], jobs: usize) -> Vec<(String,
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((index, name)) = next else { break };
-            // Warming a stand-in would hide that the model itself is not to be had.
-            let ask = Ask { fallback: Fallback::Forbidden, ..Ask::new(name, Via::Warm) };
-            let result = cache.ask(&ask);
+            let result = cache.ask(&Ask::new(name, Via::Warm));
             results.lock().unwrap_or_else(PoisonError::into_inner).push((index, name.clone(), result));
         }
     };

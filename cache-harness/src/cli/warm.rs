@@ -83,7 +83,11 @@ impl Warm {
             let fetched: u64 = models.iter().map(|model| model.fetched_bytes).sum();
             let warm = models.iter().filter(|model| model.state == State::Warm).count();
             let (of, took) = (models.len(), show_seconds(seconds));
-            context.say(&format!("{warm} of {of} models are warm: {} fetched in {took}", ByteSize(fetched)));
+            let others = match models.iter().filter(|model| model.outcome == Some(Outcome::Fallback)).count() {
+                0 => String::new(),
+                count => format!(", {count} more by their fallback"),
+            };
+            context.say(&format!("{warm} of {of} models are warm{others}: {} fetched in {took}", ByteSize(fetched)));
         }
         Ok(if failed { Verdict::Fails } else { Verdict::Holds })
     }
@@ -149,7 +153,7 @@ fn describe(name: &str, result: &Result<crate::CachedModel>) -> Model {
         Ok(model) => Model {
             name,
             outcome: Some(model.outcome()),
-            state: State::Warm,
+            state: if model.outcome() == Outcome::Fallback { State::Cold } else { State::Warm },
             bytes: model.bytes(),
             fetched_bytes: model.fetched_bytes(),
             error: None,

@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+    ACCEPT_ENCODING, ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED,
+    LOCATION, RANGE,
 };
 use reqwest::{Client, Response, StatusCode, Url};
 
@@ -53,6 +54,8 @@ pub(super) struct Head {
     /// A strong `ETag`, else `Last-Modified`.
     pub(super) validator: Option<String>,
     pub(super) encoding: Option<String>,
+    /// Whether it says that parts may be asked for.
+    pub(super) accepts_ranges: bool,
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -121,6 +124,7 @@ impl Head {
             length: response.content_length(),
             validator: strong.or_else(|| field(LAST_MODIFIED)).map(ToOwned::to_owned),
             encoding: field(CONTENT_ENCODING).filter(|encoding| *encoding != "identity").map(ToOwned::to_owned),
+            accepts_ranges: field(ACCEPT_RANGES).is_some_and(|units| units.contains("bytes")),
             retry_after: head::asked_pause(response.headers()),
         }
     }

@@ -61,6 +61,8 @@ pub(super) struct Learnt {
     pub(super) validator: Option<String>,
     /// How often its validator was another one than before.
     pub(super) changes: u32,
+    /// Whether it sent a part, or said that it would; `None` before its first answer.
+    pub(super) offers_parts: Option<bool>,
     /// How long the last answer took to begin.
     pub(super) delay: Duration,
 }

@@ -41,7 +41,9 @@ impl Download<'_> {
             files.sort_by(|left, right| left.path.cmp(&right.path));
             let idle = |pattern: &&String| !files.iter().any(|file| matches(pattern, file.path.as_str()));
             if let Some(idle) = patterns.iter().find(idle) {
-                return Err(archive.refused(format!("no file in it is meant by `{idle}`")));
+                return Err(archive.refused(format!(
+                    "no file in it is meant by `{idle}`, which is compared with whole paths, as `*/{idle}` is"
+                )));
             }
             if files.is_empty() {
                 return Err(archive.refused("there is no file in it"));
