@@ -1,13 +1,23 @@
-//! A model whose files come out of an archive: fetched as one file, verified, unpacked into the blobs that lack.
+//! A model whose files come out of an archive: fetched as one file, and unpacked while it comes into the blobs that lack.
+//!
+//! ```text
+//! fetch ─ hash ─┬─ the pinned digest: done once everything is out, else (or if that failed) unpacked once more
+//!    └─ unpack ─┘  another: its bytes are dropped; what came out has its own pinned digest, so it stays
+//! ```
+//! So an error about what is in an archive is one about the pinned bytes. A zip says at its end what is in it, and is
+//! unpacked then.
 //!
 //! The archive is a partial like any other: resumed, retried, taken over from a killed process. It never becomes a
 //! blob; it goes once every blob that lacked is there. So a kill leaves the archive, and blobs that are right: who
 //! comes next asks for nothing twice. Where another model has the same archive as its own file, that blob is read.
 
+mod reading;
+
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
-use std::time::{Duration, Instant};
+use std::io::{ErrorKind, Read, Seek};
+use std::sync::mpsc::{self, RecvTimeoutError};
+
+use reading::{Arriving, Output, SIGN_OF_LIFE, Verified};
 
 use crate::cache::Inner;
 use crate::catalog;
@@ -16,10 +26,11 @@ use crate::error::{Error, Result};
 use crate::fetch::{Effort, Job, Source};
 use crate::fill::{Arrived, proven, waiting};
 use crate::fs;
+use crate::lock::Waiting;
 use crate::model::FilePath;
 use crate::pins::PinnedFile;
 use crate::prepared::Prepared;
-use crate::store::{Memo, Partial, Received, Slot, Store};
+use crate::store::{Following, Memo, Partial, Received, Slot, Store};
 use crate::unpack::Archive;
 
 /// Fetches the archive of a model and publishes those of its files that lack in `store`.
@@ -55,6 +66,15 @@ struct Filling<'a> {
     memos: Vec<(Sha256Digest, Memo)>,
 }
 
+/// How a file is taken out.
+#[derive(Clone, Copy)]
+enum Stage<'o> {
+    /// From what is there of an archive that is still coming.
+    Arriving(&'o Output),
+    /// From the pinned bytes.
+    Verified,
+}
+
 impl Filling<'_> {
     fn fetch(&mut self, effort: &mut Effort) -> Result<()> {
         loop {
@@ -71,21 +91,55 @@ impl Filling<'_> {
             if self.wanted.is_empty() {
                 return Ok(());
             }
-            let (inner, archive) = (self.inner, self.archive);
-            let sources = Source::of(&self.prepared.declared, &self.prepared.pins, archive, &inner.config);
-            let (model, patience) = (self.prepared.name().as_str(), inner.config.patience.value);
-            let job = Job { model, file: &archive.path, sources: &sources, patience };
-            let brought = inner.fetcher.bring(job, partial, &inner.progress);
-            *effort += brought.effort;
-            let (partial, _) = brought.partial?;
-            self.unpack(Alive { file: partial.reader()?, partial: &partial, stamped: Instant::now() })?;
+            let partial = self.bring(partial, effort)?;
             return partial.discard();
         }
+    }
+
+    /// Fetches the archive and takes out of it what is wanted.
+    fn bring(&mut self, partial: Partial, effort: &mut Effort) -> Result<Partial> {
+        let (inner, archive) = (self.inner, self.archive);
+        let sources = Source::of(&self.prepared.declared, &self.prepared.pins, archive, &inner.config);
+        let (model, patience) = (self.prepared.name().as_str(), inner.config.patience.value);
+        let job = Job { model, file: &archive.path, sources: &sources, patience };
+        let following = if self.unpacking.is_stream() { Some(partial.follow()?) } else { None };
+        let (ended, end) = mpsc::channel::<()>();
+        let (partial, unpacked) = std::thread::scope(|scope| {
+            let this = &mut *self;
+            let thread = following.and_then(|following| {
+                let along = move || {
+                    let _ended = ended;
+                    this.unpack_along(following)
+                };
+                let thread = std::thread::Builder::new().name("cache-harness unpacking".to_owned());
+                // Where no more threads are to be had, it is unpacked afterwards.
+                thread.spawn_scoped(scope, along).ok()
+            });
+            let brought = inner.fetcher.bring(job, partial, &inner.progress);
+            *effort += brought.effort;
+            // Without the partial nobody waits: what follows it fails.
+            let (partial, _) = brought.partial?;
+            let joined = thread.map(|thread| {
+                while end.recv_timeout(SIGN_OF_LIFE) == Err(RecvTimeoutError::Timeout) {
+                    partial.stamp();
+                }
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            Ok((partial, joined.is_some_and(|unpacked| unpacked.is_ok())))
+        })?;
+        if !(unpacked && self.wanted.is_empty()) {
+            self.unpack(Verified::new(&partial)?)?;
+        }
+        Ok(partial)
     }
 
     fn slot(&self, file: &PinnedFile) -> Result<Slot> {
         let limit = self.inner.config.max_size.value.0;
         waiting(self.inner, self.prepared, |waiting| self.store.slot(&file.sha256, file.size, limit, waiting))
+    }
+
+    fn slot_at_once(&self, file: &PinnedFile) -> Result<Slot> {
+        self.store.slot(&file.sha256, file.size, self.inner.config.max_size.value.0, &Waiting::NOT_AT_ALL)
     }
 
     fn leave_out_what_came(&mut self) -> Result<()> {
@@ -100,29 +154,53 @@ impl Filling<'_> {
         Ok(())
     }
 
+    /// Takes out what is wanted while the archive comes; an error counts only if it is one of the pinned bytes too.
+    fn unpack_along(&mut self, following: Following) -> Result<()> {
+        let unpacking = self.unpacking;
+        let output = Output::default();
+        let mut packed = Arriving { following, output: &output };
+        unpacking
+            .unpack_stream(&mut packed, &mut |path, content| self.take(&path, content, Stage::Arriving(&output)))?;
+        packed.finish().map_err(|error| self.refused(error.to_string()))
+    }
+
     fn unpack(&mut self, packed: impl Read + Seek) -> Result<()> {
         let unpacking = self.unpacking;
-        unpacking.unpack(packed, &mut |path, content| match self.wanted.remove(&path) {
-            Some(file) => self.publish(file, content),
-            None => Ok(()),
-        })?;
+        unpacking.unpack(packed, &mut |path, content| self.take(&path, content, Stage::Verified))?;
         match self.wanted.first_key_value() {
             None => Ok(()),
             Some((path, _)) => Err(self.refused(format!("`{path}` is pinned, but not in it"))),
         }
     }
 
-    /// Publishes a file as its blob, if it has the pinned bytes.
-    fn publish(&mut self, file: &PinnedFile, content: &mut dyn Read) -> Result<()> {
+    fn take(&mut self, path: &FilePath, content: &mut dyn Read, stage: Stage<'_>) -> Result<()> {
+        let Some(file) = self.wanted.get(path).copied() else { return Ok(()) };
+        if let Some(memo) = self.publish(file, content, stage)? {
+            self.memos.push((file.sha256, memo));
+            self.wanted.remove(path);
+        }
+        Ok(())
+    }
+
+    /// Publishes a file as its blob, if it has the pinned bytes; `None` if it is to be looked at again later.
+    fn publish(&self, file: &PinnedFile, content: &mut dyn Read, stage: Stage<'_>) -> Result<Option<Memo>> {
         loop {
-            match self.slot(file)? {
-                Slot::Vacant(mut partial) => {
+            let slot = match stage {
+                Stage::Verified => self.slot(file),
+                // The archive comes whatever another process does with this file.
+                Stage::Arriving(_) => self.slot_at_once(file),
+            };
+            match slot {
+                Ok(Slot::Vacant(mut partial)) => {
+                    if let Stage::Arriving(output) = stage {
+                        output.begins(&partial);
+                    }
                     let received = self.copy(file, content, &mut partial);
+                    if let Stage::Arriving(output) = stage {
+                        output.ends();
+                    }
                     let error = match received {
-                        Ok(received) if received.digest == file.sha256 => {
-                            self.memos.push((file.sha256, partial.commit(received)?));
-                            return Ok(());
-                        }
+                        Ok(received) if received.digest == file.sha256 => return partial.commit(received).map(Some),
                         Ok(received) => {
                             partial.mismatch(received, file.path.as_str(), &format!("`{}`", self.archive.path))
                         }
@@ -132,12 +210,13 @@ impl Filling<'_> {
                     partial.discard()?;
                     return Err(error);
                 }
-                Slot::Present => {
+                Ok(Slot::Present) => {
                     if let Some(memo) = proven(self.inner, self.store, &file.sha256)? {
-                        self.memos.push((file.sha256, memo));
-                        return Ok(());
+                        return Ok(Some(memo));
                     }
                 }
+                Err(Error::Busy { .. }) if matches!(stage, Stage::Arriving(_)) => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -163,30 +242,5 @@ impl Filling<'_> {
 
     fn refused(&self, reason: String) -> Error {
         self.unpacking.refused(reason)
-    }
-}
-
-/// The archive while it is read: those who wait for it see that somebody is at it, also where nothing comes out.
-struct Alive<'p> {
-    file: File,
-    partial: &'p Partial,
-    stamped: Instant,
-}
-
-const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
-
-impl Read for Alive<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stamped.elapsed() > SIGN_OF_LIFE {
-            self.partial.stamp();
-            self.stamped = Instant::now();
-        }
-        self.file.read(buffer)
-    }
-}
-
-impl Seek for Alive<'_> {
-    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.file.seek(position)
     }
 }

@@ -50,6 +50,8 @@ impl Waiting<'_> {
     /// For locks that are held for milliseconds.
     pub(crate) const BRIEF: Waiting<'static> =
         Waiting { patience: Duration::from_secs(60), progress: &|| 0, notice: &|_, _| {} };
+    /// For those who have something else to do if the lock is held.
+    pub(crate) const NOT_AT_ALL: Waiting<'static> = Waiting { patience: Duration::ZERO, ..Self::BRIEF };
 }
 
 #[derive(Clone, Copy)]

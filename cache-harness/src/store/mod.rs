@@ -22,14 +22,14 @@
 //! 5. *Fill*: each missing blob is written to its partial under the partial's lock, hashed on the way, synced,
 //!    made read-only and renamed to its digest. A kill leaves a partial, from which the next one goes on, or a whole
 //!    blob, never half a blob. Bytes that come out of order count only once the json says that they are there.
-//!    An archive is a partial that never becomes a blob: once it is verified, blobs are written out of it.
+//!    An archive is a partial that never becomes a blob: blobs are written out of it, also while it comes.
 //! 6. *Restore*: what will be placed, and the folders for it, are recorded, then made, then the fingerprints are
 //!    recorded. A kill leaves links that a record names, and temporary files that begin with the entry's tag, so
 //!    eviction finds them. A folder goes with the last entry that has something in it.
 //! 7. *Count*: only now is it known what it all took; what exceeds the budget goes, or `over-budget` is left.
 //!
 //! Locks are taken in the order lease, turn, partial, `gc.lock`; an eviction holding `gc.lock` only *tries* leases,
-//! so there is no cycle.
+//! so there is no cycle. While an archive's partial is held, those of the files in it are; none holds its own archive.
 //!
 //! # Other versions
 //! Another version's layout lives beside `v1`. Inside `v1`, an entry of a newer version is never rewritten or
@@ -39,10 +39,12 @@ mod claim;
 mod entry;
 mod evict;
 mod extents;
+mod following;
 mod lease;
 mod origin;
 mod partial;
 mod path_text;
+mod position;
 mod reserve;
 pub(crate) mod retention;
 mod survey;
@@ -56,9 +58,10 @@ use std::path::{Path, PathBuf};
 pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Turn};
 pub(crate) use evict::{Evicted, TakenBack};
 pub(crate) use extents::Extents;
+pub(crate) use following::Following;
 pub(crate) use lease::{EntryFiles, Lease};
 pub(crate) use origin::Origin;
-pub(crate) use partial::{Partial, Received, Slot};
+pub(crate) use partial::{Partial, Pulse, Received, Slot};
 pub(crate) use reserve::Budget;
 pub(crate) use survey::{Resident, Survey};
 pub(crate) use verify::{Checked, OnDamage, Proofs};

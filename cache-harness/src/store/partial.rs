@@ -3,9 +3,11 @@
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::position::{Position, State};
 use super::tail::Tail;
-use super::{Extents, Memo, Origin, Store};
+use super::{Extents, Following, Memo, Origin, Store};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::lock::{ExclusiveLock, Waiting};
@@ -32,8 +34,21 @@ pub(crate) struct Partial {
     target: PathBuf,
     /// Bytes that the hasher may read: everything before them is there.
     hashable: u64,
+    /// What those who read along see of it.
+    position: Arc<Position>,
     tail: Option<Tail>,
     keep: Keep,
+}
+
+/// Shows those who wait for a partial that somebody is at it. While it lives, the partial's lock does.
+#[derive(Debug)]
+pub(crate) struct Pulse(std::fs::File);
+
+impl Pulse {
+    pub(crate) fn beat(&self) {
+        // Who does not see it gives up a little early.
+        let _ = fs::touch(&self.0, time::now());
+    }
 }
 
 /// Whether another process may go on from what is written.
@@ -71,8 +86,8 @@ impl Store {
         }
         let limit = size.unwrap_or(limit);
         let lock = Some(lock);
-        let (hashable, tail, keep) = (0, None, Keep::Yes);
-        Ok(Slot::Vacant(Partial { lock, digest: *digest, size, limit, target, hashable, tail, keep }))
+        let (hashable, position, tail, keep) = (0, Arc::default(), None, Keep::Yes);
+        Ok(Slot::Vacant(Partial { lock, digest: *digest, size, limit, target, hashable, position, tail, keep }))
     }
 
     /// A partial for what `url` will send, when nobody knows its digest yet: until [`Partial::publish`] it is named
@@ -82,8 +97,8 @@ impl Store {
         let digest = Sha256Digest::of(url.as_bytes());
         let lock = ExclusiveLock::acquire(&self.partial(&digest), waiting)?;
         let target = self.blob(&digest);
-        let (lock, size, hashable, tail, keep) = (Some(lock), None, 0, None, Keep::No);
-        let mut draft = Partial { lock, digest, size, limit, target, hashable, tail, keep };
+        let (lock, size, hashable, position, tail, keep) = (Some(lock), None, 0, Arc::default(), None, Keep::No);
+        let mut draft = Partial { lock, digest, size, limit, target, hashable, position, tail, keep };
         draft.restart()?;
         Ok(draft)
     }
@@ -151,12 +166,19 @@ impl Partial {
         Origin::remove(&self.path()?)
     }
 
-    /// Lets the digest begin anew; what is written stays.
+    /// Lets the digest begin anew; what is written stays. Who has read any of it by [`follow`](Self::follow) fails.
     pub(crate) fn rehash(&mut self) {
-        if let Some(tail) = self.tail.take() {
-            tail.abandon();
-        }
         self.hashable = 0;
+        if !self.position.is_unused() {
+            self.position.abandon();
+            (self.position, self.tail) = (Arc::default(), None);
+        }
+    }
+
+    /// Reads along, from the first byte on, while it is filled.
+    pub(crate) fn follow(&self) -> Result<Following> {
+        let file = self.file().map_err(self.failed("read"))?;
+        Ok(Following::new(file, Arc::clone(&self.position)))
     }
 
     /// Writes bytes that belong at `offset`.
@@ -186,7 +208,9 @@ impl Partial {
     pub(crate) fn reached(&mut self, prefix: u64) -> Result<()> {
         if self.tail.is_none() {
             self.hashable = 0;
-            self.tail = Some(self.file().and_then(Tail::follow).map_err(self.failed("hash"))?);
+            let position = Arc::clone(&self.position);
+            let tail = self.file().and_then(|file| Tail::follow(file, position));
+            self.tail = Some(tail.map_err(self.failed("hash"))?);
         }
         self.hashable = prefix;
         if let Some(tail) = &mut self.tail {
@@ -215,6 +239,11 @@ impl Partial {
         }
     }
 
+    /// What [stamps](Self::stamp) it while it is in other hands.
+    pub(crate) fn pulse(&self) -> Option<Pulse> {
+        self.file().ok().map(Pulse)
+    }
+
     /// The digest and size of what was written, which is everything before the byte last
     /// [reached](Self::reached).
     pub(crate) fn finish(&mut self) -> Result<Received> {
@@ -224,8 +253,11 @@ impl Partial {
             partial.file()?.set_len(partial.hashable)?;
             tail.finish(partial.hashable)
         };
-        let finished = finish(self);
-        Ok(Received { digest: finished.map_err(self.failed("hash"))?, size: self.hashable })
+        let digest = finish(self).map_err(self.failed("hash"))?;
+        if self.wants(&digest) {
+            self.position.announce(self.hashable, State::Right);
+        }
+        Ok(Received { digest, size: self.hashable })
     }
 
     /// The error that says what came instead of the pinned bytes of `file` from `origin`.
@@ -301,9 +333,7 @@ impl Partial {
 
     /// Removes it: its bytes are of no more use.
     pub(crate) fn discard(mut self) -> Result<()> {
-        if let Some(tail) = self.tail.take() {
-            tail.abandon();
-        }
+        self.position.abandon();
         let Some(lock) = self.lock.take() else { return Ok(()) };
         Origin::remove(lock.path())?;
         lock.remove()
@@ -325,9 +355,7 @@ fn committed() -> io::Error {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if let Some(tail) = self.tail.take() {
-            tail.abandon();
-        }
+        self.position.abandon();
         let Some(lock) = self.lock.take() else { return };
         let is_empty = !lock.file().metadata().is_ok_and(|metadata| metadata.len() > 0);
         if is_empty || self.keep != Keep::Yes {

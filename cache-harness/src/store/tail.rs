@@ -6,9 +6,10 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use super::position::{Position, State, abandoned};
 use crate::digest::{Hasher, Sha256Digest};
 use crate::fs;
 
@@ -26,38 +27,9 @@ pub(super) struct Tail {
     thread: JoinHandle<io::Result<Sha256Digest>>,
 }
 
-#[derive(Debug, Default)]
-struct Position {
-    written: Mutex<Written>,
-    moved: Condvar,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Written {
-    bytes: u64,
-    done: bool,
-}
-
-impl Position {
-    fn lock(&self) -> MutexGuard<'_, Written> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn announce(&self, written: Written) {
-        *self.lock() = written;
-        self.moved.notify_one();
-    }
-
-    fn beyond(&self, hashed: u64) -> Written {
-        let waiting = |written: &mut Written| written.bytes <= hashed && !written.done;
-        *self.moved.wait_while(self.lock(), waiting).unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Tail {
-    /// Follows the writer of `file`, which starts at its beginning.
-    pub(super) fn follow(file: File) -> io::Result<Self> {
-        let position = Arc::new(Position::default());
+    /// Follows the writer of `file`, which starts at its beginning and says by `position` how far it is.
+    pub(super) fn follow(file: File, position: Arc<Position>) -> io::Result<Self> {
         let seen = Arc::clone(&position);
         let thread = std::thread::Builder::new().name("cache-harness hasher".to_owned());
         let thread = thread.spawn(move || hash(&file, &seen))?;
@@ -68,25 +40,20 @@ impl Tail {
     pub(super) fn written(&mut self, bytes: u64) {
         if bytes - self.announced >= STEP {
             self.announced = bytes;
-            self.position.announce(Written { bytes, done: false });
+            self.position.announce(bytes, State::Growing);
         }
     }
 
     /// Whether all of the file's `bytes` bytes are hashed; none will follow.
     pub(super) fn is_through(&mut self, bytes: u64) -> bool {
-        self.position.announce(Written { bytes, done: true });
+        self.position.announce(bytes, State::Whole);
         self.thread.is_finished()
     }
 
     /// The digest of the file's `bytes` bytes.
     pub(super) fn finish(self, bytes: u64) -> io::Result<Sha256Digest> {
-        self.position.announce(Written { bytes, done: true });
+        self.position.announce(bytes, State::Whole);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the hashing thread panicked")))
-    }
-
-    /// Ends the thread; nobody wants the digest any more.
-    pub(super) fn abandon(self) {
-        self.position.announce(Written { bytes: 0, done: true });
     }
 }
 
@@ -112,8 +79,10 @@ fn hash(file: &File, position: &Position) -> io::Result<Sha256Digest> {
                 Err(error) => return Err(error),
             }
         }
-        if written.done {
-            return Ok(hasher.finish());
+        match written.state {
+            State::Growing => {}
+            State::Whole | State::Right => return Ok(hasher.finish()),
+            State::Abandoned => return Err(abandoned()),
         }
     }
 }

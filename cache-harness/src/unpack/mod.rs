@@ -55,6 +55,11 @@ impl<'a> Archive<'a> {
         if cfg!(feature = "archives") { Ok(Self { name, format, files, most }) } else { Err(no_decoders(name)) }
     }
 
+    /// Whether it can be unpacked while its end is not there yet.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.format.container != format::Container::Zip
+    }
+
     /// Calls `take` with each wanted file, in the order of the archive.
     ///
     /// # Errors
@@ -62,17 +67,23 @@ impl<'a> Archive<'a> {
     /// What `take` fails with, and [`Error::Archive`] for what is refused or cannot be decoded.
     #[cfg(feature = "archives")]
     pub(crate) fn unpack(&self, packed: impl Read + Seek, take: &mut Take<'_>) -> Result<()> {
-        use expansion::Expansion;
+        match self.format.container {
+            format::Container::Zip => zip::unpack(self, packed, &expansion::Expansion::new(self.most), take),
+            format::Container::Tar | format::Container::File => self.unpack_stream(packed, take),
+        }
+    }
+
+    /// [`unpack`](Self::unpack) for an archive that is a [stream](Self::is_stream).
+    #[cfg(feature = "archives")]
+    pub(crate) fn unpack_stream(&self, packed: impl Read, take: &mut Take<'_>) -> Result<()> {
         use format::Container;
 
-        let expansion = Expansion::new(self.most);
-        match self.format {
-            Format { container: Container::Zip, .. } => zip::unpack(self, packed, &expansion, take),
-            Format { container: Container::Tar, compression, .. } => {
-                tar::unpack(self, expansion.of(compression::reader(compression, packed)), take)
-            }
-            Format { container: Container::File, compression, .. } => {
-                let mut content = expansion.of(compression::reader(compression, packed));
+        let expansion = expansion::Expansion::new(self.most);
+        let mut content = expansion.of(compression::reader(self.format.compression, packed));
+        match self.format.container {
+            Container::Zip => Err(self.refused("what is in it is said at its end")),
+            Container::Tar => tar::unpack(self, content, take),
+            Container::File => {
                 match names::Names::of(self).admit(self.format.stem(self.name).as_bytes(), names::Kind::File)? {
                     Some(path) => take(path, &mut content),
                     None => Ok(()),
@@ -83,6 +94,11 @@ impl<'a> Archive<'a> {
 
     #[cfg(not(feature = "archives"))]
     pub(crate) fn unpack(&self, _packed: impl Read + Seek, _take: &mut Take<'_>) -> Result<()> {
+        Err(no_decoders(self.name))
+    }
+
+    #[cfg(not(feature = "archives"))]
+    pub(crate) fn unpack_stream(&self, _packed: impl Read, _take: &mut Take<'_>) -> Result<()> {
         Err(no_decoders(self.name))
     }
 

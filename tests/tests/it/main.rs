@@ -8,6 +8,7 @@ mod pinned;
 mod project;
 
 mod archives;
+mod arriving_archives;
 mod attacks;
 mod bad_input;
 mod bad_server;
