@@ -207,7 +207,8 @@ fn still_named(path: &Path, file: &File) -> io::Result<bool> {
     let held = fs::fingerprint(file)?;
     match fs::look(path) {
         Ok(fs::Found::File(named)) => Ok(named.same_file(&held)),
-        Ok(_) => Ok(false),
+        Ok(fs::Found::Nothing) => Ok(false),
+        Ok(_) => Err(io::Error::new(ErrorKind::InvalidInput, "something else than a file stands there")),
         Err(error) => Err(io::Error::other(error)),
     }
 }

@@ -19,6 +19,8 @@ use crate::address;
 use crate::error::{Error, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept that nobody uses: it counts against no limit of ours, but it may against the host's.
+const IDLE: Duration = Duration::from_secs(2);
 /// How long a host that took no connection comes after the others.
 const SHUNNED: Duration = Duration::from_secs(30);
 
@@ -59,7 +61,8 @@ impl Clients {
             // Followed by hand, hop by hop.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(self.patience);
+            .read_timeout(self.patience)
+            .pool_idle_timeout(IDLE);
         way(builder).build().map_err(|error| Error::Transport { url: url.to_owned(), message: chain(&error) })
     }
 

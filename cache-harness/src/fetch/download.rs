@@ -283,7 +283,7 @@ impl Download {
     }
 }
 
-/// Whether it fails with every source, being about our own disk or budget.
+/// Whether it fails with every source, being about our own disk.
 fn is_our_own(error: &Error) -> bool {
-    matches!(error, Error::Io { .. } | Error::OverBudget { .. } | Error::DiskFull { .. })
+    matches!(error, Error::Io { .. } | Error::DiskFull { .. })
 }

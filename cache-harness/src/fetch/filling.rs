@@ -113,7 +113,8 @@ impl Filling {
 
     /// The validator that the bytes from before came with, if they came from `url`.
     pub(super) fn validator_of(&self, url: &str) -> Option<String> {
-        self.origin.validator.clone().filter(|_| self.origin.url == url)
+        let is_sendable = |validator: &String| validator.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        self.origin.validator.clone().filter(|_| self.origin.url == url).filter(is_sendable)
     }
 
     /// The first answer that brings bytes has come.
@@ -127,6 +128,16 @@ impl Filling {
         let (model, file, there) = (self.model.as_str(), self.file.as_str(), self.plan.there().total());
         self.progress.step(Step::Begin { model, file, bytes: self.plan.size(), there });
         Ok(())
+    }
+
+    /// Somebody has said how many bytes the file has. Those beyond do not count, also for the digest.
+    pub(super) fn set_size(&mut self, size: u64) -> Result<()> {
+        if self.plan.there().prefix() > size {
+            self.partial.rehash();
+        }
+        self.plan.set_size(size);
+        self.shares.forget_from(size);
+        self.reach()
     }
 
     /// Takes what `stream` brings; its answer ends at byte `end`.
@@ -280,7 +291,7 @@ impl Filling {
     /// Lets everything come again from one source, to be compared with what is there.
     pub(super) fn doubt(&mut self) -> Result<()> {
         self.shares = Shares { suspects: std::mem::take(&mut self.shares.brought), ..Shares::default() };
-        self.plan = Plan::new(self.plan.size(), Extents::default());
+        self.plan = Plan::new(self.partial.size(), Extents::default());
         (self.scattered, self.goes_on) = (true, false);
         self.partial.rehash();
         self.record()

@@ -156,6 +156,9 @@ impl Fetcher {
                 }
             }
         }
+        if let [Error::OverBudget { .. }] = attempts.as_slice() {
+            return Err(attempts.remove(0));
+        }
         Err(Error::SourcesFailed { model: job.model.to_owned(), file: job.file.to_string(), attempts })
     }
 

@@ -173,7 +173,7 @@ impl Part {
             return Ok(Err(Outcome::OnlyWhole));
         };
         if let (None, Some(size)) = (filling.plan.size(), announced) {
-            filling.plan.set_size(size);
+            filling.set_size(size)?;
         }
         if let Some(learnt) = filling.learnt.get_mut(self.source) {
             learnt.resolved = Some(answer.url.clone()).filter(|url| url.as_str() != self.address.url);
@@ -236,11 +236,11 @@ impl Part {
         match (place, filling.plan.size()) {
             (Place::Over, Some(size)) if !filling.plan.is_complete() => Err(ended(size)),
             (Place::Over, None) => {
-                filling.plan.set_size(at);
+                filling.set_size(at)?;
                 Ok(Outcome::Brought)
             }
             (Place::Part { .. }, None) => {
-                filling.plan.set_size(there);
+                filling.set_size(there)?;
                 Ok(Outcome::Brought)
             }
             (Place::Part { end }, Some(size)) => {

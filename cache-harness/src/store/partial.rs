@@ -212,6 +212,11 @@ impl Partial {
             let tail = self.file().and_then(|file| Tail::follow(file, position));
             self.tail = Some(tail.map_err(self.failed("hash"))?);
         }
+        if prefix < self.hashable {
+            // What was read beyond does not count any more.
+            self.rehash();
+            return self.reached(prefix);
+        }
         self.hashable = prefix;
         if let Some(tail) = &mut self.tail {
             tail.written(prefix);

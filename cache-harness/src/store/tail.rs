@@ -38,7 +38,7 @@ impl Tail {
 
     /// Says that the file now has `bytes` bytes. Small steps are announced together.
     pub(super) fn written(&mut self, bytes: u64) {
-        if bytes - self.announced >= STEP {
+        if bytes >= self.announced + STEP {
             self.announced = bytes;
             self.position.announce(bytes, State::Growing);
         }
@@ -81,6 +81,8 @@ fn hash(file: &File, position: &Position) -> io::Result<Sha256Digest> {
         }
         match written.state {
             State::Growing => {}
+            // Fewer bytes than were announced before: the digest would be of bytes that do not count.
+            State::Whole | State::Right if done > written.bytes => return Err(abandoned()),
             State::Whole | State::Right => return Ok(hasher.finish()),
             State::Abandoned => return Err(abandoned()),
         }

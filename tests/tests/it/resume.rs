@@ -117,3 +117,30 @@ fn a_file_that_changed_meanwhile_comes_right_whether_the_server_says_so_or_not()
         assert_blobs_are_right(&project);
     }
 }
+
+#[test]
+fn a_shorter_file_in_place_of_one_of_unknown_size_is_never_taken_for_it() {
+    let server = Server::start().unwrap();
+    let whole = cache_harness::testkit::generated(1, usize::try_from(SIZE).unwrap());
+    let digest = cache_harness::testkit::Body::from(whole.clone()).digest().unwrap().to_string();
+    let catalog = format!("[models.m]\nurls = [\"{}/m.bin\"]\nsha256 = \"{digest}\"\n", server.url());
+    for there in [whole.len(), whole.len() / 2] {
+        for shorter in [whole.len() / 4, 0] {
+            let project = Project::new(&catalog);
+            server.put("/m.bin", whole.clone());
+            project.run(&["restore", "m"]).succeeded();
+            project.run(&["evict", "m", "--yes"]).succeeded();
+            let part = project.cache().join("v1/partial").join(format!("{digest}.part"));
+            std::fs::write(&part, &whole[..there]).unwrap();
+            server.put("/m.bin", &whole[..shorter]);
+            server.fault("/m.bin", Fault::IgnoreRange { times: Fault::ALWAYS });
+            let ended = project.run(&["restore", "m"]);
+            assert!(ended.code == Some(1) && !ended.stderr.contains("panicked"), "{there} {shorter}: {ended:?}");
+            assert!(!project.blob(&digest).exists());
+            server.clear_faults("/m.bin");
+            server.put("/m.bin", whole.clone());
+            project.run(&["restore", "m"]).succeeded();
+            assert_blobs_are_right(&project);
+        }
+    }
+}

@@ -53,6 +53,9 @@ impl Download {
         while self.running.len() < self.width.wanted() {
             let role = if self.running.is_empty() { Role::Alone } else { Role::Further };
             let Some(source) = self.choose(role) else { break };
+            if role == Role::Further && self.filling().plan.is_all_taken() && !self.is_worth_sharing() {
+                break;
+            }
             let connection = match role {
                 Role::Alone => None,
                 Role::Further => match self.further_connection(source) {
@@ -142,11 +145,13 @@ impl Download {
         if role == Role::Alone {
             return None;
         }
-        let last = self.last_to_end()?;
-        if last.seconds < WORTHWHILE.as_secs_f64() {
-            return None;
-        }
+        let last = self.last_to_end().filter(|_| self.is_worth_sharing())?;
         self.filling().plan.steal(thief, last.stream, LEAST_STOLEN)
+    }
+
+    /// Whether the stream that would end last will take long enough for another one to help.
+    fn is_worth_sharing(&self) -> bool {
+        self.last_to_end().is_some_and(|last| last.seconds >= WORTHWHILE.as_secs_f64())
     }
 
     /// The stream that would end last.
