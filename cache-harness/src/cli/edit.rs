@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::catalog_text;
+use super::{catalog_text, merge_rule};
 use crate::cache::Inner;
 use crate::catalog::{Catalog, Declared, Source};
 use crate::digest::Sha256Digest;
@@ -48,6 +48,7 @@ impl Edit {
         if let Some(text) = &self.text {
             write(&self.path, text)?;
         }
+        merge_rule::establish(&self.lock.path)?;
         write(&self.lock.path, &self.lock.render())
     }
 }

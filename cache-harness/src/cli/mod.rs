@@ -11,6 +11,7 @@ mod env;
 mod evict;
 mod inventory;
 mod lock;
+mod merge_rule;
 mod progress;
 mod remove;
 mod report;

@@ -16,6 +16,7 @@ mod hit_cost;
 mod hostile_archives;
 mod inspect;
 mod kill;
+mod merging;
 mod mirrors;
 mod offline;
 mod one_download;
