@@ -10,8 +10,10 @@ mod edit;
 mod env;
 mod evict;
 mod inventory;
+mod key;
 mod lock;
 mod merge_rule;
+mod plan;
 mod progress;
 mod remove;
 mod report;
@@ -20,6 +22,7 @@ mod run;
 mod status;
 mod verify;
 mod warm;
+mod workspace;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -102,6 +105,10 @@ enum Command {
     Remove(remove::Remove),
     /// Pin the models of the catalog, or check the pins
     Lock(lock::Lock),
+    /// Print the key under which CI keeps the models, derived from their pins
+    Key(key::Key),
+    /// Show what would be fetched; exit 1 if it cannot fit
+    Plan(plan::Plan),
     /// Show the same tests with and without the cache
     Demo(demo::Demo),
     #[command(hide = true, subcommand)]
@@ -139,6 +146,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Add(command) => command.run(&context),
         Command::Remove(command) => command.run(&context),
         Command::Lock(command) => command.run(&context),
+        Command::Key(command) => command.run(&context),
+        Command::Plan(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
         Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
     };

@@ -21,6 +21,7 @@ mod mirrors;
 mod offline;
 mod one_download;
 mod placing;
+mod plan;
 mod rate_limit;
 mod resume;
 mod suite;
