@@ -10,14 +10,16 @@ use toml::de::{DeTable, DeValue};
 pub(crate) struct Unreadable(pub(crate) String);
 
 /// What `cache-harness.toml` says of one model.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Declaration {
     /// What the lock file must give as its `source`; `None` where it isn't compared.
     pub(crate) source: Option<String>,
     pub(crate) pinning: Pinning,
+    /// The built-in model that stands for its source.
+    pub(crate) builtin: Option<String>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pinning {
     /// `urls` with their `sha256`, unless what they send is unpacked: pinned by the catalog itself.
     Catalog,
@@ -28,7 +30,12 @@ pub(crate) enum Pinning {
 /// The models of the catalog at `path`.
 pub(crate) fn declarations(path: &Path) -> Result<BTreeMap<String, Declaration>, Unreadable> {
     let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-    let models = models(path, &text)?;
+    declarations_in(path, &text)
+}
+
+/// The models of a catalog with this text.
+pub(crate) fn declarations_in(path: &Path, text: &str) -> Result<BTreeMap<String, Declaration>, Unreadable> {
+    let models = models(path, text)?;
     Ok(models.into_iter().map(|(name, model)| (name, declaration(&model))).collect())
 }
 
@@ -71,7 +78,8 @@ fn declaration(model: &DeValue<'_>) -> Declaration {
     };
     let unpacked = model.get("unpack").and_then(|value| value.get_ref().as_bool()).unwrap_or(false);
     let pinned = source.is_none() && model.get("urls").is_some() && text("sha256").is_some() && !unpacked;
-    Declaration { source, pinning: if pinned { Pinning::Catalog } else { Pinning::LockFile } }
+    let pinning = if pinned { Pinning::Catalog } else { Pinning::LockFile };
+    Declaration { source, pinning, builtin: text("builtin").map(ToOwned::to_owned) }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Unreadable {

@@ -60,6 +60,28 @@ pub enum Error {
         /// The source in the catalog.
         declared: String,
     },
+    /// The digest of a built-in model comes from third parties, and nobody accepted that.
+    #[error("the digest of the built-in model `{builtin}` is unconfirmed: its publisher does not state it")]
+    Unconfirmed {
+        /// The built-in model.
+        builtin: String,
+        /// The name it has in the catalog, if it is declared there.
+        model: Option<String>,
+    },
+    /// What the source of a built-in model has is not what third parties said.
+    #[error(
+        "the built-in model `{builtin}` is refuted: `{file}` has sha256 {actual} or another size, but third parties said {expected}"
+    )]
+    Refuted {
+        /// The built-in model.
+        builtin: String,
+        /// The file of the model.
+        file: String,
+        /// The digest in the built-in catalogue.
+        expected: Sha256Digest,
+        /// The digest that the source states.
+        actual: Sha256Digest,
+    },
     /// A catalog, lock file or user configuration does not say what it should.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Malformed {
@@ -353,6 +375,7 @@ impl Error {
                 | Self::UnknownModel { .. }
                 | Self::Unpinned { .. }
                 | Self::StalePins { .. }
+                | Self::Unconfirmed { .. }
                 | Self::Malformed { .. }
                 | Self::Setting { .. }
                 | Self::NoHome { .. }

@@ -49,6 +49,7 @@
 mod address;
 mod archive;
 mod ask;
+mod builtin;
 mod bypass;
 mod cache;
 mod cached_model;

@@ -23,7 +23,7 @@ use crate::provider_kind::ProviderKind;
 const VERSION: u64 = 1;
 
 /// The largest size: 2⁵³, up to which every reader of JSON or TOML agrees on integers.
-const MOST_BYTES: u64 = 1 << 53;
+pub(crate) const MOST_BYTES: u64 = 1 << 53;
 
 /// A lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]

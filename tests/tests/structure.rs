@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["units", "digest", "time", "environment", "model", "suggestion", "pattern"],
     &["error", "address"],
     &["fs", "lock", "document", "notice", "progress", "unpack"],
-    &["config", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],
+    &["config", "builtin", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],
     &["fetch", "provider"],
     &["restore"],
     &["archive", "ask", "cached_model", "fill", "bypass", "cache", "prepared", "proof"],

@@ -19,6 +19,7 @@ mod remove;
 mod report;
 mod restore;
 mod run;
+mod search;
 mod status;
 mod verify;
 mod warm;
@@ -105,6 +106,8 @@ enum Command {
     Remove(remove::Remove),
     /// Pin the models of the catalog, or check the pins
     Lock(lock::Lock),
+    /// Look for a well-known model in the built-in catalogue
+    Search(search::Search),
     /// Print the key under which CI keeps the models, derived from their pins
     Key(key::Key),
     /// Show what would be fetched; exit 1 if it cannot fit
@@ -146,6 +149,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Add(command) => command.run(&context),
         Command::Remove(command) => command.run(&context),
         Command::Lock(command) => command.run(&context),
+        Command::Search(command) => command.run(&context),
         Command::Key(command) => command.run(&context),
         Command::Plan(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),

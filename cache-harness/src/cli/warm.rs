@@ -56,7 +56,7 @@ struct Model {
 impl Warm {
     pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
         let cache = context.cache()?;
-        if cache.inner.catalog.path.is_none() {
+        if cache.inner.catalog.path.is_none() && self.names.is_empty() && !self.tests {
             // In the wrong folder, "nothing to do" would be taken for "done".
             return Err(Error::NoCatalog { start: cache.inner.catalog.start.clone() });
         }

@@ -89,7 +89,19 @@ fn declared(source: Source, provider: ProviderKind, sha256: Option<Sha256Digest>
     let (fallback, capabilities, description) = (None, Vec::new(), None);
     let hub_id = Some("o/n".into());
     let plain_http = crate::address::PlainHttp::default();
-    Declared { name, source, provider, hub_id, fallback, sha256, plain_http, capabilities, description, line: 1 }
+    Declared {
+        name,
+        source,
+        builtin: None,
+        provider,
+        hub_id,
+        fallback,
+        sha256,
+        plain_http,
+        capabilities,
+        description,
+        line: 1,
+    }
 }
 
 #[test]
