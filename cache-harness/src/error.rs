@@ -1,18 +1,19 @@
 //! What can go wrong, and what helps.
 
 mod credential;
-
 mod hint;
+mod refusal;
+mod wording;
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::credential::Credential;
+pub use self::refusal::HubRefusal;
 
+use self::wording::{asks, by, bytes_of, lack, list};
 use crate::digest::Sha256Digest;
-use crate::units::ByteSize;
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -166,6 +167,16 @@ pub enum Error {
         /// Whether a token was sent.
         token: Credential,
     },
+    /// The Hub tells nothing about the repository.
+    #[error("{}", refusal.text(repo, *token))]
+    Repository {
+        /// The repository, `owner/name`.
+        repo: String,
+        /// Why.
+        refusal: HubRefusal,
+        /// Whether a token was sent.
+        token: Credential,
+    },
     /// A mirror does not have the file.
     #[error("the mirror does not have {url}")]
     NotMirrored {
@@ -316,36 +327,6 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-}
-
-fn bytes_of(bytes: u64) -> String {
-    format!("{} ({bytes} bytes)", ByteSize(bytes))
-}
-
-fn asks(retry_after: Option<Duration>) -> String {
-    let asks = |pause: Duration| format!(" and asks to wait {} s", pause.as_secs_f64().ceil());
-    retry_after.filter(|pause| !pause.is_zero()).map(asks).unwrap_or_default()
-}
-
-fn by(holder: Option<&str>) -> String {
-    holder.map(|holder| format!(" (held by {holder})")).unwrap_or_default()
-}
-
-fn lack(file: &str, damage: Option<&(Sha256Digest, Sha256Digest)>) -> String {
-    match damage {
-        Some((expected, actual)) => format!("`{file}` has sha256 {actual}, but {expected} is pinned"),
-        None => format!("`{file}` is not in the cache"),
-    }
-}
-
-fn list(attempts: &[Error]) -> String {
-    if let [only] = attempts {
-        return format!(" {only}");
-    }
-    attempts.iter().fold(String::new(), |mut text, error| {
-        let _ = write!(text, "\n  - {error}");
-        text
-    })
 }
 
 impl Error {

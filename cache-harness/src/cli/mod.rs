@@ -13,8 +13,10 @@ mod inventory;
 mod key;
 mod lock;
 mod merge_rule;
+mod outdated;
 mod plan;
 mod progress;
+mod remark;
 mod remove;
 mod report;
 mod restore;
@@ -112,6 +114,8 @@ enum Command {
     Key(key::Key),
     /// Show what would be fetched; exit 1 if it cannot fit
     Plan(plan::Plan),
+    /// Show what upstream has moved since models of the Hub were pinned
+    Outdated(outdated::Outdated),
     /// Show the same tests with and without the cache
     Demo(demo::Demo),
     #[command(hide = true, subcommand)]
@@ -152,6 +156,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Search(command) => command.run(&context),
         Command::Key(command) => command.run(&context),
         Command::Plan(command) => command.run(&context),
+        Command::Outdated(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
         Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
     };
