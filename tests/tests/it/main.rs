@@ -11,6 +11,7 @@ mod attacks;
 mod bad_input;
 mod bad_server;
 mod budget;
+mod builtin;
 mod full_disk;
 mod hit_cost;
 mod hostile_archives;
