@@ -88,19 +88,22 @@ fn check_name(
         let hint = unknown_name_hint(name, declared);
         return Err(format!("no model named `{name}` in `{}`\nhint: {hint}", catalog.display()));
     };
+    let unconfirmed = if declaration.builtin.is_some() { " --accept-unconfirmed" } else { "" };
     let declaration = &match &declaration.builtin {
         Some(known) => builtin_declaration(name, known)?,
         None => declaration.clone(),
     };
     match (pinned.get(name), &declaration.source) {
         (None, _) if declaration.pinning == Pinning::LockFile => Err(format!(
-            "the model `{name}` is declared in `{}`, but not pinned in the lock file beside it\nhint: run `cache-harness lock {name}`",
+            "the model `{name}` is declared in `{}`, but not pinned in the lock file beside it\nhint: run `cache-harness lock {name}{unconfirmed}`",
             catalog.display()
         )),
-        (Some(pinned), Some(declared)) if pinned != declared => Err(format!(
-            "the pins of `{name}` are of `{pinned}`, but the catalog declares `{declared}`\n\
+        (Some(pinned), Some(declared)) if pinned != declared && declaration.pinning == Pinning::LockFile => {
+            Err(format!(
+                "the pins of `{name}` are of `{pinned}`, but the catalog declares `{declared}`\n\
              hint: run `cache-harness lock {name}`"
-        )),
+            ))
+        }
         _ => Ok(()),
     }
 }
@@ -165,6 +168,20 @@ mod tests {
         let report = report(&surroundings);
         assert!(report.contains("no `cache-harness.toml` in `"), "{report}");
         assert!(report.contains("cache-harness add minilm SOURCE"), "{report}");
+    }
+
+    #[test]
+    fn without_a_catalog_a_primary_built_in_model_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let surroundings = Surroundings { manifest_dir: folder.path().to_owned(), configured: None };
+        let report = |name| {
+            let mut errors = Errors::default();
+            check(&[LitStr::new(name, Span::call_site())], &surroundings, &mut errors);
+            errors.into_compile_errors().map_or_else(String::new, |errors| errors.to_string())
+        };
+        assert_eq!(report("openai-whisper/tiny"), "");
+        assert!(report("openai-whisper/tny").contains("did you mean the built-in model `openai-whisper/tiny`?"));
+        assert!(report("whisper.cpp/tiny").contains("--accept-unconfirmed"));
     }
 
     #[test]

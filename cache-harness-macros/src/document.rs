@@ -80,12 +80,31 @@ fn declaration(model: &DeValue<'_>) -> Declaration {
             Some(files.iter().fold(source, |source, file| format!("{source} {file}")))
         }
         (None, Some(path)) => Some(format!("path:{path}")),
-        (None, None) => None,
+        (None, None) => first_url(model).and_then(file_name).map(|name| format!("{}:{name}", way(model))),
     };
-    let unpacked = model.get("unpack").and_then(|value| value.get_ref().as_bool()).unwrap_or(false);
-    let pinned = source.is_none() && model.get("urls").is_some() && text("sha256").is_some() && !unpacked;
+    let pinned = first_url(model).is_some() && text("sha256").is_some() && way(model) == "urls";
     let pinning = if pinned { Pinning::Catalog } else { Pinning::LockFile };
     Declaration { source, pinning, builtin: text("builtin").map(ToOwned::to_owned) }
+}
+
+fn first_url<'model>(model: &'model DeValue<'_>) -> Option<&'model str> {
+    model.get("urls")?.get_ref().as_array()?.first()?.get_ref().as_str()
+}
+
+/// How the lock file calls what is done with what the addresses of `model` send.
+fn way(model: &DeValue<'_>) -> &'static str {
+    match model.get("unpack").and_then(|value| value.get_ref().as_bool()) {
+        Some(true) => "unpack",
+        _ => "urls",
+    }
+}
+
+/// The file that an address names; `None` where only the runtime, which decodes it, can tell.
+fn file_name(url: &str) -> Option<&str> {
+    let path = url.split(['?', '#']).next()?;
+    let name = path.split_once("://")?.1.rsplit_once('/')?.1;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '=' | '@' | '~');
+    (!name.is_empty() && name.chars().all(plain)).then_some(name)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Unreadable {

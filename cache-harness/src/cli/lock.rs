@@ -53,7 +53,8 @@ impl Lock {
         let commit = if self.upgrade { Commit::Renewed } else { Commit::Kept };
         let unconfirmed = if self.accept_unconfirmed { Unconfirmed::Accepted } else { Unconfirmed::Refused };
         for model in declared {
-            if model.is_pinned_by_builtin() {
+            // One that is not declared was named as it is called there.
+            if model.is_pinned_by_builtin() || !inner.catalog.models.contains_key(&model.name) {
                 context.say(&format!("{}: pinned by the built-in catalogue", model.name));
                 continue;
             }

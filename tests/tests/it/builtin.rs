@@ -86,6 +86,8 @@ fn a_primary_model_is_declared_under_another_name_without_a_request_or_a_lock_bl
     let locked = project.run(&["--offline", "lock"]).succeeded();
     assert!(locked.stderr.contains("speech: pinned by the built-in catalogue"), "{locked:?}");
     assert_eq!(project.json(&["status"])["models"][0]["pinned"], json!(true));
+    let locked = project.run(&["--offline", "lock", "openai-whisper/base"]).succeeded();
+    assert!(locked.stderr.contains("openai-whisper/base: pinned by the built-in catalogue"), "{locked:?}");
 
     let with = |line: &str| project.write("cache-harness.toml", &format!("{catalog}{line}\n"));
     for (line, expected) in [

@@ -8,4 +8,8 @@ fn another_revision() {}
 #[test]
 fn another_folder() {}
 
+#[cached_model("zipped")]
+#[test]
+fn another_archive() {}
+
 fn main() {}
