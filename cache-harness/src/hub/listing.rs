@@ -88,8 +88,11 @@ impl Entry {
     }
 }
 
-/// Refuses a listing that has a path twice, as one has whose pages are of two states of the repository.
+/// Refuses a listing of nothing, and one that has a path twice, as if its pages were of two states of the repository.
 pub(super) fn check(files: &[Listed]) -> Result<(), String> {
+    if files.is_empty() {
+        return Err("it lists no file".to_owned());
+    }
     let mut seen = BTreeSet::new();
     match files.iter().find(|file| !seen.insert(&file.path)) {
         Some(twice) => Err(format!("it lists `{}` twice", twice.path.escape_debug())),
@@ -120,6 +123,7 @@ mod tests {
         assert_eq!((small.etag(), large.etag()), (OID.to_owned(), sha256.to_string()));
         assert_eq!(read(page.as_bytes()), Ok(vec![small.clone(), large.clone()]));
         assert_eq!(check(&[small.clone(), large]), Ok(()));
+        assert_eq!(check(&[]), Err("it lists no file".to_owned()));
         assert_eq!(check(&[small.clone(), small]), Err("it lists `a.json` twice".to_owned()));
     }
 

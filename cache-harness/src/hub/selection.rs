@@ -20,11 +20,8 @@ pub(crate) struct Selection<'a> {
 ///
 /// # Errors
 ///
-/// What is wrong: a pattern that means no file, with what may have been meant, or a repository without files.
+/// A pattern that means no file, with what may have been meant.
 pub(crate) fn select<'a>(files: &'a [Listed], patterns: &[String]) -> Result<Selection<'a>, String> {
-    if files.is_empty() {
-        return Err("it has no files".to_owned());
-    }
     if patterns.is_empty() {
         // What git keeps for itself is of no use to a model's consumer.
         let all = files.iter().filter(|file| name(&file.path) != ".gitattributes");
@@ -88,7 +85,6 @@ mod tests {
         assert_eq!(told("model.onnx"), "no file in it is meant by `model.onnx`: did you mean `onnx/model.onnx`?");
         assert_eq!(told("confg.json"), "no file in it is meant by `confg.json`: did you mean `config.json`?");
         assert!(told("*.gguf").ends_with("it has `*.gitattributes`, `*.json`, `*.onnx`, `*.safetensors`, `onnx/*`"));
-        assert_eq!(chosen(&[], &[]).unwrap_err(), "it has no files");
     }
 
     #[test]

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use crate::pins::PinnedFile;
+use crate::model::FilePath;
 
-/// Why the lock file would not be read back with these files.
-pub(super) fn clash(files: &[PinnedFile]) -> Option<String> {
+/// Why the lock file would not be read back with files of these paths.
+pub(super) fn clash<'a>(paths: impl Iterator<Item = &'a FilePath> + Clone) -> Option<String> {
     let mut taken = BTreeMap::new();
-    for file in files {
-        if let Some(other) = taken.insert(file.path.as_str().to_lowercase(), &file.path) {
-            return Some(format!("`{other}` and `{}` are one path on some systems", file.path));
+    for path in paths.clone() {
+        if let Some(other) = taken.insert(path.as_str().to_lowercase(), path) {
+            return Some(format!("`{other}` and `{path}` are one path on some systems"));
         }
     }
-    files.iter().find_map(|file| {
-        let lower = file.path.as_str().to_lowercase();
+    for path in paths {
+        let lower = path.as_str().to_lowercase();
         let mut above = lower.match_indices('/').map(|(end, _)| &lower[..end]);
-        let other = above.find_map(|parent| taken.get(parent))?;
-        Some(format!("`{other}` and the folder of `{}` are one path on some systems", file.path))
-    })
+        if let Some(other) = above.find_map(|parent| taken.get(parent)) {
+            return Some(format!("`{other}` and the folder of `{path}` are one path on some systems"));
+        }
+    }
+    None
 }

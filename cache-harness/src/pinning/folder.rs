@@ -30,7 +30,8 @@ pub(crate) fn pin_path(path: &Path) -> Result<Vec<PinnedFile>> {
         return Err(refused(path, "it holds no file"));
     }
     files.sort_by(|left, right| left.path.cmp(&right.path));
-    clash(&files).map_or(Ok(files), |reason| Err(refused(path, reason)))
+    let reason = clash(files.iter().map(|file| &file.path));
+    reason.map_or(Ok(files), |reason| Err(refused(path, reason)))
 }
 
 const NOT_UTF8: &str = "its name is not UTF-8";

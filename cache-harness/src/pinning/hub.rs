@@ -25,10 +25,10 @@ use crate::store::Store;
 /// How many files are fetched at once.
 const FETCHES: usize = 4;
 
-/// A file of git whose digest is not known yet.
-struct Small<'a> {
-    path: &'a FilePath,
-    oid: &'a str,
+/// What git calls the content of a file, and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Blob {
+    oid: String,
     size: u64,
 }
 
@@ -52,9 +52,9 @@ impl Pinning<'_> {
             None => hub.head(repo, revision)?,
         };
         let listed = hub.files(&head)?;
-        let refused = |message| Error::Setting { name: format!("`{repo}`"), message };
-        let chosen = select(&listed, patterns).map_err(refused)?;
-        let files = self.pin_files(declared, &head, &chosen.files, &refused)?;
+        let chosen =
+            select(&listed, patterns).map_err(|message| Error::Setting { name: format!("`{repo}`"), message })?;
+        let files = self.pin_files(declared, &head, &chosen.files)?;
         let pins = Pins { source, commit: Some(head.commit), archive: None, files };
         let left_out = chosen.left_out.iter().map(|file| file.path.clone()).collect();
         Ok(Pinned { pins, left_out, renamed: Some(head.repo).filter(|now| now != repo) })
@@ -66,13 +66,9 @@ impl Pinning<'_> {
         Hub { config, fetcher, progress, model: declared.name.as_str() }
     }
 
-    fn pin_files(
-        self,
-        declared: &Declared,
-        head: &Head,
-        chosen: &[&Listed],
-        refused: &dyn Fn(String) -> Error,
-    ) -> Result<Vec<PinnedFile>> {
+    fn pin_files(self, declared: &Declared, head: &Head, chosen: &[&Listed]) -> Result<Vec<PinnedFile>> {
+        let page = format!("{}/{}", self.config.endpoint.value, head.repo);
+        let refused = |reason| Error::Refused { url: address::shown(&page), reason };
         let path = |file: &&Listed| file.path.parse::<FilePath>();
         let paths: Vec<_> = chosen
             .iter()
@@ -83,59 +79,67 @@ impl Pinning<'_> {
         if bytes > MOST_BYTES {
             return Err(refused(format!("its files have more than {MOST_BYTES} bytes")));
         }
+        if let Some(reason) = clash(paths.iter()) {
+            return Err(refused(reason));
+        }
         let known = self.known(declared);
         let mut lacking = BTreeMap::new();
         for (path, file) in paths.iter().zip(chosen) {
-            if let Content::Small(oid) = &file.content
-                && !known.contains_key(&(oid.clone(), file.size))
-            {
-                lacking.entry(oid.as_str()).or_insert(Small { path, oid, size: file.size });
+            if let Content::Small(oid) = &file.content {
+                let blob = Blob { oid: oid.clone(), size: file.size };
+                if !known.contains_key(&blob) {
+                    lacking.entry(blob).or_insert(path);
+                }
             }
         }
-        let lacking: Vec<_> = lacking.into_values().collect();
-        let fetched = self.fetch_small(declared, head, &lacking)?;
+        let fetched = self.fetch_small(declared, head, &lacking.into_iter().collect::<Vec<_>>())?;
         let pinned = |(path, file): (FilePath, &&Listed)| {
             let sha256 = match &file.content {
                 Content::Large(sha256) => *sha256,
-                Content::Small(oid) => match known.get(&(oid.clone(), file.size)).or_else(|| fetched.get(oid)) {
-                    Some(sha256) => *sha256,
-                    None => return Err(refused(format!("`{path}` was not fetched"))),
-                },
+                Content::Small(oid) => {
+                    let blob = Blob { oid: oid.clone(), size: file.size };
+                    let sha256 = known.get(&blob).or_else(|| fetched.get(&blob));
+                    *sha256.ok_or_else(|| refused(format!("`{path}` was not fetched")))?
+                }
             };
             Ok(PinnedFile { path, size: Some(file.size), sha256, etag: Some(file.etag()) })
         };
         let mut files: Vec<_> = paths.into_iter().zip(chosen).map(pinned).collect::<Result<_>>()?;
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        clash(&files).map_or(Ok(files), |reason| Err(refused(reason)))
+        Ok(files)
     }
 
-    /// The digests of files of git as they are pinned, by blob id and size.
-    fn known(self, declared: &Declared) -> BTreeMap<(String, u64), Sha256Digest> {
+    /// The digests of what is pinned.
+    fn known(self, declared: &Declared) -> BTreeMap<Blob, Sha256Digest> {
         let pins = self.lock.models.get(&declared.name).into_iter().flat_map(|pins| &pins.files);
-        pins.filter_map(|file| Some(((file.etag.clone()?, file.size?), file.sha256))).collect()
+        pins.filter_map(|file| Some((Blob { oid: file.etag.clone()?, size: file.size? }, file.sha256))).collect()
     }
 
-    /// The digests of these files, by blob id.
+    /// The digests of these files.
     fn fetch_small(
         self,
         declared: &Declared,
         head: &Head,
-        files: &[Small<'_>],
-    ) -> Result<BTreeMap<String, Sha256Digest>> {
+        files: &[(Blob, &FilePath)],
+    ) -> Result<BTreeMap<Blob, Sha256Digest>> {
         if files.is_empty() {
             return Ok(BTreeMap::new());
         }
         let model = declared.name.as_str();
-        let bytes = files.iter().map(|file| file.size).sum();
+        let bytes = files.iter().map(|(blob, _)| blob.size).sum();
+        let max_bytes = self.config.max_size.value.0;
+        if bytes > max_bytes {
+            return Err(Error::OverBudget { model: model.to_owned(), bytes, max_bytes });
+        }
         self.progress.step(Step::Lacks { model, files: files.len(), bytes: Some(bytes) });
         self.with_store(model, |store| {
             let queue = Mutex::new(files.iter());
             let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let work = || {
                 let mut digests = BTreeMap::new();
-                while let Some(file) = next() {
-                    match self.small(declared, head, file, store) {
-                        Ok(digest) => drop(digests.insert(file.oid.to_owned(), digest)),
+                while let Some((blob, path)) = next() {
+                    match self.small(declared, head, (blob, path), store) {
+                        Ok(digest) => drop(digests.insert(blob.clone(), digest)),
                         Err(error) => {
                             while next().is_some() {}
                             return Err(error);
@@ -161,11 +165,16 @@ impl Pinning<'_> {
     }
 
     /// Fetches one file into the store.
-    fn small(self, declared: &Declared, head: &Head, file: &Small<'_>, store: &Store) -> Result<Sha256Digest> {
-        let address = Address::of_hub_file(&head.repo, &head.commit, file.path.as_str(), self.config);
+    fn small(
+        self,
+        declared: &Declared,
+        head: &Head,
+        (blob, path): (&Blob, &FilePath),
+        store: &Store,
+    ) -> Result<Sha256Digest> {
+        let address = Address::of_hub_file(&head.repo, &head.commit, path.as_str(), self.config);
         let refused = |reason| Error::Refused { url: address::shown(&address.url), reason };
-        let download =
-            Download { pinning: self, declared, path: file.path, address: address.clone(), size: Some(file.size) };
+        let download = Download { pinning: self, declared, path, address: address.clone(), size: Some(blob.size) };
         let (draft, received) = download.bring_unknown(store).map_err(|error| match sizes(&error) {
             Some((listed, sent)) => refused(format!("it has {sent} bytes, but the listing says {listed}")),
             None => error,
@@ -173,8 +182,8 @@ impl Pinning<'_> {
         let oid = draft
             .reader()
             .and_then(|content| blob_id(content, received.size).map_err(Error::io("read", store.dir())))?;
-        if oid != file.oid {
-            return Err(refused(format!("its git blob id is {oid}, but the listing says {}", file.oid)));
+        if oid != blob.oid {
+            return Err(refused(format!("its git blob id is {oid}, but the listing says {}", blob.oid)));
         }
         draft.publish(received, store, &Waiting::BRIEF)?;
         Ok(received.digest)
