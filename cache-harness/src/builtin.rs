@@ -12,7 +12,7 @@ use once_cell::sync::OnceCell;
 
 use crate::catalog::{self, Declared};
 use crate::digest::Sha256Digest;
-use crate::document::{Document, Placed};
+use crate::document::{Document, Placed, Table};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::model::ModelName;
@@ -132,8 +132,7 @@ fn read(text: &str) -> Result<BTreeMap<ModelName, Builtin>> {
     let document = Document::parse(Path::new("builtin.toml"), text)?;
     let mut root = document.root();
     let mut provenances = BTreeMap::new();
-    for (key, mut table) in root.table("provenance")?.map(|table| table.named_tables()).transpose()?.unwrap_or_default()
-    {
+    for (key, mut table) in root.table("provenance")?.map(Table::named_tables).transpose()?.unwrap_or_default() {
         let status = table.parsed("status", str::parse::<Status>)?;
         let status = table.required("status", status)?.value;
         let from = table.string("from")?;
@@ -142,7 +141,7 @@ fn read(text: &str) -> Result<BTreeMap<ModelName, Builtin>> {
         provenances.insert(key.value, (status, from));
     }
     let mut models = BTreeMap::new();
-    for (key, mut table) in root.table("models")?.map(|table| table.named_tables()).transpose()?.unwrap_or_default() {
+    for (key, mut table) in root.table("models")?.map(Table::named_tables).transpose()?.unwrap_or_default() {
         let name = key.value.parse::<ModelName>();
         let name = name.map_err(|error| table.malformed(key.place, format!("the model name {error}"), None))?;
         let known = |text: &str| provenances.get(text).cloned().ok_or("is no table of [provenance]");

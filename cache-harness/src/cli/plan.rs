@@ -26,7 +26,7 @@ pub(super) struct Plan {}
 struct Document {
     models: Vec<Model>,
     /// The annotated tests.
-    tests: Vec<Test>,
+    tests: Vec<Together>,
     /// Of all models together.
     #[serde(flatten)]
     all: Sum,
@@ -62,7 +62,7 @@ struct Model {
 }
 
 #[derive(Serialize)]
-struct Test {
+struct Together {
     #[serde(serialize_with = "super::context::lossy")]
     file: PathBuf,
     test: String,
@@ -164,7 +164,7 @@ fn document(cache: &Cache) -> Result<Document> {
     let tests: Vec<_> = annotated.into_iter().map(|test| together(test, &models, &room)).collect();
     let models: Vec<_> = models.into_iter().map(|(model, _)| model).collect();
     let fits = models.iter().all(|model| model.fits) && tests.iter().all(|test| test.fits);
-    let (used_bytes, max_bytes, free_bytes) = (survey.used(), room.max_bytes, room.free_bytes);
+    let (used_bytes, max_bytes, free_bytes) = (survey.used(), room.budget, room.free);
     Ok(Document { models, tests, all: Sum::of(&all), used_bytes, max_bytes, free_bytes, fits })
 }
 
@@ -177,9 +177,9 @@ fn room(inner: &Inner, survey: &Survey) -> Room {
         })
         .sum();
     Room {
-        max_bytes: inner.config.max_size.value.0,
-        free_bytes: fs::free_bytes(inner.store.dir()),
-        evictable_bytes: survey.used().saturating_sub(survey.overhead + held),
+        budget: inner.config.max_size.value.0,
+        free: fs::free_bytes(inner.store.dir()),
+        evictable: survey.used().saturating_sub(survey.overhead + held),
     }
 }
 
@@ -225,14 +225,14 @@ fn model(inner: &Inner, survey: &Survey, room: &Room, name: &str) -> Result<(Mod
 }
 
 /// A test holds all its models from beginning to end.
-fn together(test: Annotated, models: &[(Model, Need)], room: &Room) -> Test {
+fn together(test: Annotated, models: &[(Model, Need)], room: &Room) -> Together {
     let mut need = Need::default();
     for (_, one) in models.iter().filter(|(model, _)| test.models.contains(&model.name)) {
         need.add(one);
     }
     let fit = need.fit(room);
     let Annotated { file, test, models } = test;
-    Test { file, test, models, sum: Sum::of(&need), fits: fit == Fit::Fits, fit }
+    Together { file, test, models, sum: Sum::of(&need), fits: fit == Fit::Fits, fit }
 }
 
 fn text(document: &Document) -> String {
@@ -241,8 +241,8 @@ fn text(document: &Document) -> String {
         let (size, fetch) = (sum.text(sum.bytes), sum.text(sum.fetch_bytes));
         lines.push(format!("{name:26} {:8} {size:>10} {fetch:>10}  {}", state.text(), fit.text()));
     }
-    let alone = |test: &&Test| test.models.len() > 1 && !test.fits;
-    for Test { file, test, models, sum, fit, .. } in document.tests.iter().filter(alone) {
+    let alone = |test: &&Together| test.models.len() > 1 && !test.fits;
+    for Together { file, test, models, sum, fit, .. } in document.tests.iter().filter(alone) {
         let (file, models) = (file.display(), models.join(", "));
         lines.push(format!("{file}: {test} needs {models} at once: {}, {}", sum.text(sum.bytes), fit.text()));
     }

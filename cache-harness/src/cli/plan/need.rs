@@ -21,15 +21,15 @@ pub(super) struct Need {
     pub(super) copies: u64,
 }
 
-/// What there is room for.
+/// What there is room for, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
-    /// `max_size` in bytes.
-    pub(super) max_bytes: u64,
-    /// Bytes free on the disk of the store; `None` where the system does not say.
-    pub(super) free_bytes: Option<u64>,
-    /// Bytes of the store that may be evicted, those of the need itself included.
-    pub(super) evictable_bytes: u64,
+    /// `max_size`.
+    pub(super) budget: u64,
+    /// What is free on the disk of the store; `None` where the system does not say.
+    pub(super) free: Option<u64>,
+    /// What may be evicted from the store, what is needed itself included.
+    pub(super) evictable: u64,
 }
 
 /// Whether there is room. Where a size is unknown, for what is known.
@@ -70,12 +70,12 @@ impl Need {
     }
 
     pub(super) fn fits_budget(&self, room: &Room) -> bool {
-        self.bytes() <= room.max_bytes
+        self.bytes() <= room.budget
     }
 
     pub(super) fn fits_disk(&self, room: &Room) -> bool {
-        let others = room.evictable_bytes.saturating_sub(self.here());
-        room.free_bytes.is_none_or(|free| self.missing() + self.copies <= free.saturating_add(others))
+        let others = room.evictable.saturating_sub(self.here());
+        room.free.is_none_or(|free| self.missing() + self.copies <= free.saturating_add(others))
     }
 
     pub(super) fn fit(&self, room: &Room) -> Fit {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_budget_counts_all_of_it_and_the_disk_what_is_missing() {
-        let room = |max_bytes, free_bytes, evictable_bytes| Room { max_bytes, free_bytes, evictable_bytes };
+        let room = |budget, free, evictable| Room { budget, free, evictable };
         let need = need(&[("a", Some(10), 0), ("b", Some(5), 5)]);
         assert_eq!(need.fit(&room(15, Some(10), 5)), Fit::Fits);
         assert_eq!(need.fit(&room(14, Some(10), 5)), Fit::OverBudget);
