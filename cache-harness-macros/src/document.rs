@@ -1,6 +1,6 @@
 //! The two TOML files, as far as the compiler needs them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -65,7 +65,13 @@ fn models<'text>(path: &Path, text: &'text str) -> Result<Vec<(String, DeValue<'
 fn declaration(model: &DeValue<'_>) -> Declaration {
     let text = |key: &str| model.get(key).and_then(|value| value.get_ref().as_str());
     let source = match (text("hub"), text("path")) {
-        (Some(repository), _) => Some(format!("hub:{repository}@{}", text("revision").unwrap_or("main"))),
+        (Some(repository), _) => {
+            let files = model.get("files").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
+            // In their order, each once, as the runtime writes them.
+            let files: BTreeSet<_> = files.filter_map(|file| file.get_ref().as_str()).collect();
+            let source = format!("hub:{repository}@{}", text("revision").unwrap_or("main"));
+            Some(files.iter().fold(source, |source, file| format!("{source} {file}")))
+        }
         (None, Some(path)) => Some(format!("path:{path}")),
         (None, None) => None,
     };

@@ -1,6 +1,6 @@
 //! What `cache-harness.toml` declares: the models of a project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::address::{self, PlainHttp};
@@ -59,14 +59,23 @@ pub(crate) enum Source {
 impl Source {
     /// What the lock file says of the source: a change here makes its pins stale.
     ///
-    /// Of addresses only the file name counts, so that a new mirror needs no new pin.
+    /// Of addresses only the file name counts, so that a new mirror needs no new pin; of patterns not their order.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Hub { repo, revision, .. } => format!("hub:{repo}@{revision}"),
+            Self::Hub { repo, revision, files } => {
+                let files: BTreeSet<_> = files.iter().collect();
+                files.iter().fold(format!("hub:{repo}@{revision}"), |text, file| format!("{text} {file}"))
+            }
             Self::Urls(urls) => format!("urls:{}", first_name(urls)),
             Self::Archive { urls, .. } => format!("unpack:{}", first_name(urls)),
             Self::Path(_, written) => format!("path:{written}"),
         }
+    }
+
+    /// Repository and revision of the description of a Hub source, without the patterns.
+    #[cfg(feature = "cli")]
+    pub(crate) fn revision_part(description: &str) -> &str {
+        description.split_once(' ').map_or(description, |(revision, _)| revision)
     }
 }
 
@@ -286,7 +295,7 @@ fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>, plain_http: PlainHttp) 
 /// A repository's id: `owner/name`, or `name` alone for the oldest models.
 ///
 /// `--` is what the Hub's cache writes for `/`, so an id that has it would name another's folder.
-fn parse_repo(id: &str) -> Result<String, String> {
+pub(crate) fn parse_repo(id: &str) -> Result<String, String> {
     let word = |part: &str| {
         !part.is_empty()
             && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
@@ -303,6 +312,9 @@ fn parse_repo(id: &str) -> Result<String, String> {
 
 /// A revision: a branch, a tag or a commit. It becomes the name of a file below `refs`.
 fn parse_revision(revision: &str) -> Result<String, String> {
+    if revision.contains(char::is_whitespace) {
+        return Err(format!("`{}` has white space, which no revision has", revision.escape_debug()));
+    }
     match revision.parse::<FilePath>() {
         Ok(_) => Ok(revision.to_owned()),
         Err(error) => Err(error.to_string()),

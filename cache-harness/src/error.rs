@@ -1,8 +1,8 @@
 //! What can go wrong, and what helps.
 
 mod credential;
-
 mod hint;
+mod refusal;
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::credential::Credential;
+pub use self::refusal::HubRefusal;
 
 use crate::digest::Sha256Digest;
 use crate::units::ByteSize;
@@ -141,6 +142,16 @@ pub enum Error {
         url: String,
         /// The HTTP status code: 401, 403, 404 or 410.
         status: u16,
+        /// Whether a token was sent.
+        token: Credential,
+    },
+    /// The Hub tells nothing about the repository.
+    #[error("{}", refusal.text(repo, *token))]
+    Repository {
+        /// The repository, `owner/name`.
+        repo: String,
+        /// Why.
+        refusal: HubRefusal,
         /// Whether a token was sent.
         token: Credential,
     },

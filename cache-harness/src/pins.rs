@@ -20,7 +20,7 @@ use crate::provider_kind::ProviderKind;
 const VERSION: u64 = 1;
 
 /// The largest size: 2⁵³, up to which every reader of JSON or TOML agrees on integers.
-const MOST_BYTES: u64 = 1 << 53;
+pub(crate) const MOST_BYTES: u64 = 1 << 53;
 
 const HEADER: &str = "\
 # Written by `cache-harness lock`, `add` and `remove`: the bytes that the models of the catalog have.

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["restore"],
     &["archive", "ask", "cached_model", "fill", "bypass", "cache", "prepared", "proof"],
     &["report"],
-    &["warm", "pinning"],
+    &["warm", "hub", "pinning"],
     &["harness"],
     &["cli"],
 ];

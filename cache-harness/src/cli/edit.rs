@@ -15,8 +15,8 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fs;
 use crate::lock::{ExclusiveLock, Waiting};
-use crate::pinning::Pinning;
-use crate::pins::{LockFile, Pins};
+use crate::pinning::{Commit, Pinned, Pinning};
+use crate::pins::LockFile;
 
 /// The right to change a catalog and its lock file. What is not written is as it was.
 #[must_use = "the files are written by `write`"]
@@ -62,14 +62,20 @@ impl Drop for Edit {
 }
 
 /// Pins a model. What was downloaded for it stays in the cache as long as the budget has room.
-pub(super) fn pin(inner: &Inner, declared: &Declared) -> Result<Pins> {
-    let Inner { config, store, fetcher, progress, lock, .. } = inner;
-    let pins = Pinning { config, store, fetcher, progress, lock }.pin(declared);
-    let downloaded = matches!(declared.source, Source::Urls(_) | Source::Archive { .. }) && store.is_ours();
+pub(super) fn pin(inner: &Inner, declared: &Declared, commit: Commit) -> Result<Pinned> {
+    let (config, store) = (&inner.config, &inner.store);
+    let pins = pinning(inner).pin(declared, commit);
+    let downloaded = !matches!(declared.source, Source::Path(..)) && store.is_ours();
     if downloaded && store.survey()?.used() > config.max_size.value.0 {
         inner.log_evictions(&store.trim(&inner.budget())?);
     }
     pins
+}
+
+/// What pinning needs.
+pub(super) fn pinning(inner: &Inner) -> Pinning<'_> {
+    let Inner { config, store, fetcher, progress, lock, .. } = inner;
+    Pinning { config, store, fetcher, progress, lock }
 }
 
 /// The catalog that is edited: the one that was found, else one in the current folder.

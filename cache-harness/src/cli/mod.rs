@@ -11,7 +11,9 @@ mod env;
 mod evict;
 mod inventory;
 mod lock;
+mod outdated;
 mod progress;
+mod remark;
 mod remove;
 mod report;
 mod restore;
@@ -101,6 +103,8 @@ enum Command {
     Remove(remove::Remove),
     /// Pin the models of the catalog, or check the pins
     Lock(lock::Lock),
+    /// Show what upstream has moved since models of the Hub were pinned
+    Outdated(outdated::Outdated),
     /// Show the same tests with and without the cache
     Demo(demo::Demo),
     #[command(hide = true, subcommand)]
@@ -138,6 +142,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Add(command) => command.run(&context),
         Command::Remove(command) => command.run(&context),
         Command::Lock(command) => command.run(&context),
+        Command::Outdated(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
         Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
     };

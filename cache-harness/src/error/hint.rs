@@ -23,6 +23,7 @@ impl Error {
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
                 "if the file was meant to change, run `cache-harness lock` and review the new pin".into()
             }
+            Self::Repository { refusal, token, .. } => return refusal.hint(*token).map(Into::into),
             Self::Hub { status, token, .. } => token.hint(*status).into(),
             Self::Status { status: 401 | 403, .. } => {
                 "no token is sent to this host: use an address that needs none".into()

@@ -14,6 +14,8 @@ mod budget;
 mod full_disk;
 mod hit_cost;
 mod hostile_archives;
+mod hub;
+mod hub_refusals;
 mod inspect;
 mod kill;
 mod large;

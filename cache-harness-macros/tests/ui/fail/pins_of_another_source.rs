@@ -8,4 +8,8 @@ fn another_revision() {}
 #[test]
 fn another_folder() {}
 
+#[cached_model("zebra-files")]
+#[test]
+fn other_files() {}
+
 fn main() {}
