@@ -58,6 +58,8 @@ mod catalog;
 #[doc(hidden)]
 pub mod cli;
 mod config;
+#[cfg(test)]
+mod corpus;
 mod digest;
 mod document;
 mod environment;
@@ -93,6 +95,15 @@ mod units;
 mod unpack;
 #[cfg(feature = "cli")]
 mod warm;
+/// What `tests/fuzz` calls with bytes of its own.
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::fetch::fuzzing::{fields, pace, record};
+    #[cfg(feature = "archives")]
+    pub use crate::unpack::fuzzing::{archive, names};
+}
+
 /// What the expansion of `#[cached_model]` names; not for direct use.
 #[doc(hidden)]
 pub mod __private {

@@ -129,6 +129,10 @@ impl Hub {
     }
 
     /// Has the repository, with this branch or tag at its commit.
+    ///
+    /// # Panics
+    ///
+    /// Never: generated bodies have a digest.
     pub fn put(&self, repository: &Repository, branch: &str) {
         let Repository { name, commit, files, .. } = repository;
         let about = json!({"id": name, "sha": commit}).to_string();
@@ -208,5 +212,5 @@ fn header(name: &str, value: &str) -> Fault {
 /// The id that git gives the content of a small file.
 fn blob_id(text: &[u8]) -> String {
     let digest = Sha1::new_with_prefix(format!("blob {}\0", text.len())).chain_update(text).finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

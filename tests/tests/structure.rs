@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from its own layer and from those below.
 const LAYERS: &[&[&str]] = &[
-    &["units", "digest", "time", "environment", "model", "suggestion", "pattern"],
+    &["units", "digest", "time", "environment", "model", "suggestion", "pattern", "corpus"],
     &["error", "address"],
     &["fs", "lock", "document", "notice", "progress", "unpack"],
     &["config", "builtin", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],

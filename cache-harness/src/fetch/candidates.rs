@@ -33,6 +33,10 @@ pub(super) struct Candidate {
     attempts: u32,
     /// Bytes it had brought when its attempts were last counted.
     reached: u64,
+    /// How often it had other bytes than before.
+    changes: u32,
+    /// How often all it brought was wrong.
+    mistakes: u32,
     not_before: Instant,
     failure: Option<Error>,
 }
@@ -57,6 +61,8 @@ impl Candidates {
             bytes: 0,
             attempts: 0,
             reached: 0,
+            changes: 0,
+            mistakes: 0,
             not_before: until(address).filter(|_| is_any_reachable).unwrap_or(now),
             failure: None,
         };
@@ -92,7 +98,9 @@ impl Candidates {
 
     /// When the first of those that are not given up may be asked; `None` if none is left.
     pub(super) fn earliest(&self) -> Option<Instant> {
-        self.all.iter().filter(|source| source.failure.is_none()).map(|source| source.not_before).min()
+        let asked = |index| self.only.is_none_or(|only| only == index);
+        let left = self.all.iter().enumerate().filter(|(index, source)| source.failure.is_none() && asked(*index));
+        left.map(|(_, source)| source.not_before).min()
     }
 
     /// The first that is not given up.
@@ -108,6 +116,23 @@ impl Candidates {
     pub(super) fn longest_wait(&self) -> Duration {
         let left = self.all.iter().filter(|source| source.failure.is_none()).count();
         if left > 1 { IMPATIENCE } else { LONGEST_WAIT }
+    }
+
+    /// It has other bytes than before: those it brought are no progress, so that this does not go on for ever.
+    pub(super) fn changed(&mut self, index: usize) {
+        let source = &mut self.all[index];
+        source.attempts = source.attempts.max(source.changes);
+        source.reached = source.bytes;
+        source.changes += 1;
+    }
+
+    /// Whether a source with wrong bytes is asked for all of them again: once, where there is no other. A bit flips
+    /// on the way now and then; twice it is what the source has.
+    pub(super) fn forgives(&mut self, index: usize) -> bool {
+        let is_last = self.all.iter().filter(|source| source.failure.is_none()).count() == 1;
+        let source = &mut self.all[index];
+        source.mistakes += 1;
+        is_last && source.mistakes == 1
     }
 
     /// Decides whether a source is asked again, and when.

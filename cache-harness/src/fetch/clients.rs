@@ -99,16 +99,19 @@ fn origin(url: &Url) -> Origin {
     url.origin().ascii_serialization()
 }
 
-/// The error with its causes: reqwest's own text says only that sending failed.
+/// The error's causes: reqwest's own text says only that sending failed, and the next ones where in the client.
 fn chain(error: &reqwest::Error) -> String {
+    const PLACES: [&str; 3] =
+        ["client error (", "request or response body error", "error reading a body from connection"];
     let mut text = String::new();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        let _ = write!(text, "{error}");
+        let before = text.len();
+        let _ = write!(text, "{}{error}", if text.is_empty() { "" } else { ": " });
         cause = error.source();
+        if cause.is_some() && PLACES.iter().any(|place| text[before..].trim_start_matches(": ").starts_with(place)) {
+            text.truncate(before);
+        }
     }
     if text.is_empty() { error.to_string() } else { text }
 }

@@ -5,7 +5,7 @@
 //!        ▲                                    ├─ failed: wait, or give the source up; the part is missing again
 //!        └────────────────────────────────────┘
 //! all there ─ digest ─┬─ pinned: done
-//!                     ├─ from one source: that one is wrong and given up
+//!                     ├─ from one source: that one is given up; the last one is asked for all of it once more
 //!                     └─ from several: everything again from one of them, compared with what is there
 //! ```
 //! One stream begins. [`Width`] says how many there are to be; further ones take the bytes that nobody is bringing, also
@@ -45,6 +45,11 @@ pub(super) struct Download {
     next: StreamId,
     /// Further connections were not to be had: no more are asked for until then.
     crowded_until: Instant,
+    haste: sharing::Haste,
+    /// Bytes of the streams that are over, and how long those took together.
+    over: (u64, Duration),
+    /// When who waits for this process was last shown that it gets on.
+    signed: Instant,
 }
 
 /// A download that is over.
@@ -67,6 +72,9 @@ impl Download {
             width: Width::new(most),
             next: 0,
             crowded_until: Instant::now(),
+            haste: sharing::Haste::default(),
+            over: (0, Duration::ZERO),
+            signed: Instant::now(),
         }
     }
 
@@ -127,6 +135,15 @@ impl Download {
         }
     }
 
+    /// Shows those who wait for this process that it gets on, also where no byte is written: what is there may be
+    /// compared or hashed.
+    fn sign(&mut self) {
+        if self.signed.elapsed() >= SIGN_OF_LIFE {
+            self.signed = Instant::now();
+            self.filling().partial.stamp();
+        }
+    }
+
     fn end(&mut self, stream: StreamId) {
         for (_, _, handle) in self.running.iter().filter(|(running, ..)| *running == stream) {
             handle.abort();
@@ -141,13 +158,17 @@ impl Download {
         }
     }
 
-    fn forget(&mut self, stream: StreamId) {
+    /// Counts a stream no longer; says how many bytes it brought.
+    fn forget(&mut self, stream: StreamId) -> u64 {
         self.running.retain(|(running, ..)| *running != stream);
         let mut filling = lock(&self.filling);
         filling.plan.release(stream);
-        if let Some(flow) = filling.flows.remove(&stream) {
-            self.sources.get_mut(flow.source).bytes += flow.bytes;
+        let Some(flow) = filling.flows.remove(&stream) else { return 0 };
+        self.sources.get_mut(flow.source).bytes += flow.bytes;
+        if flow.bytes > 0 {
+            self.over = (self.over.0 + flow.bytes, self.over.1 + flow.since.elapsed());
         }
+        flow.bytes
     }
 
     fn ended(&mut self, ended: Ended) -> Result<()> {
@@ -155,7 +176,7 @@ impl Download {
         if !self.running.iter().any(|(running, ..)| *running == stream) {
             return Ok(()); // It was ended before.
         }
-        self.forget(stream);
+        let bytes = self.forget(stream);
         match outcome {
             Outcome::Brought => self.sources.brought(source),
             Outcome::OnlyWhole => self.sources.get_mut(source).serves_parts = false,
@@ -170,9 +191,16 @@ impl Download {
             Outcome::Changed(error) => {
                 self.end_all();
                 self.filling().start_over()?;
+                self.sources.changed(source);
                 self.failed(source, error)?;
             }
-            Outcome::Failed(error) => self.failed(source, error)?,
+            Outcome::Failed(error) => {
+                if bytes == 0 {
+                    // Where it was sent along to may be what is broken.
+                    self.filling().learnt[source].resolved = None;
+                }
+                self.failed(source, error)?;
+            }
         }
         if !self.sources.any_serves_parts() {
             self.width.limit(1, Instant::now());
@@ -211,6 +239,7 @@ impl Download {
     /// Everything is there: whether it is what is pinned.
     async fn conclude(&mut self) -> Result<Option<Received>> {
         while !self.filling().is_hashed()? {
+            self.sign();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let mut filling = lock(&self.filling);
@@ -225,7 +254,8 @@ impl Download {
             return Ok(Some(received));
         }
         let sources = filling.shares.sources();
-        let alone = match self.sources.only.take() {
+        let only = self.sources.only.take();
+        let alone = match only {
             None if sources.len() == 1 => sources.first().copied().flatten(),
             only => only,
         };
@@ -239,6 +269,13 @@ impl Download {
             return Ok(None);
         };
         let error = filling.partial.mismatch(received, &file, &self.sources.get(wrong).label);
+        if only.is_none() && self.sources.forgives(wrong) {
+            filling.effort.retries += 1;
+            let pause = Duration::ZERO;
+            filling.progress.step(Step::Retry { model: &model, file: &file, pause, error: &error });
+            filling.start_over()?;
+            return Ok(None);
+        }
         let error = self.sources.give_up(wrong, error);
         filling.progress.step(Step::SourceFailed { model: &model, file: &file, error });
         filling.start_over()?;

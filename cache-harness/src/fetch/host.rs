@@ -19,6 +19,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode, Url};
 
 use self::lock::{Locks, Taken, Then};
@@ -173,7 +174,7 @@ impl Host {
 
     async fn learn<W: FnMut()>(&self, grant: Grant, answer: &reqwest::Result<Response>, wait: &mut Wait<W>) {
         let Ok(response) = answer else { return };
-        let (told, now) = (told(response), now());
+        let (told, now) = (told(response.status(), response.headers()), now());
         let plenty = (PLENTY * self.connections) as u64;
         let mut pace = self.peek();
         if pace.is_free() {
@@ -260,17 +261,18 @@ fn key(url: &Url) -> String {
     format!("{name}-{}", Sha256Digest::of(origin.as_bytes()).short())
 }
 
-fn told(response: &Response) -> Told {
-    let retry_after = head::asked_pause(response.headers());
-    let allowance = head::allowance(response.headers());
+/// What an answer says about asking.
+pub(super) fn told(status: StatusCode, headers: &HeaderMap) -> Told {
+    let retry_after = head::asked_pause(headers);
+    let allowance = head::allowance(headers);
     let reset = allowance.as_ref().filter(|allowance| allowance.remaining == 0).map(|allowance| allowance.reset);
-    let verdict = match (response.status(), retry_after) {
+    let verdict = match (status, retry_after) {
         (StatusCode::TOO_MANY_REQUESTS, _) => Verdict::TooMany(retry_after.max(reset)),
         (StatusCode::SERVICE_UNAVAILABLE, Some(pause)) => Verdict::Unavailable(pause),
         (status, _) if status.is_server_error() => Verdict::Silent,
         _ => Verdict::Dealt,
     };
-    Told { verdict, allowance, policy: head::policy(response.headers()) }
+    Told { verdict, allowance, policy: head::policy(headers) }
 }
 
 fn now() -> u64 {

@@ -19,6 +19,8 @@ mod clients;
 mod download;
 mod exchange;
 mod filling;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod head;
 mod host;
 mod line;

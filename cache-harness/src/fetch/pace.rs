@@ -164,7 +164,7 @@ impl Pace {
                     self.closed_for = self.closed_for.max(now.saturating_sub(self.closed_at)).min(LONGEST);
                 }
                 self.refusals = 0;
-                self.good = (self.good + 1).min(TRUSTED);
+                self.good = self.good.saturating_add(1).min(TRUSTED);
             }
             Verdict::TooMany(pause) => self.refused(grant, now, pause, told, counted),
             Verdict::Unavailable(pause) => self.refused(grant, now, Some(pause), told, counted),
@@ -245,7 +245,7 @@ impl Pace {
         // What is on its way was not yet counted by an answer that was sent before.
         let known = self.left.as_ref().filter(|left| left.name == allowance.name).map(|left| left.requests);
         // Whole seconds: 0 is "soon".
-        let reset = (millis(allowance.reset).max(SHORTEST) + MARGIN).min(LONGEST);
+        let reset = (millis(allowance.reset).clamp(SHORTEST, LONGEST) + MARGIN).min(LONGEST);
         let requests = known.map_or(allowance.remaining, |known| known.min(allowance.remaining));
         self.left = Some(Left { name: allowance.name.clone(), requests, resets_at: now + reset });
     }

@@ -133,7 +133,8 @@ impl Part {
         let (head, url) = (&answer.head, public(answer.url.as_str()));
         let is_part = head.status == StatusCode::PARTIAL_CONTENT && request.range.is_some();
         if head.status == StatusCode::RANGE_NOT_SATISFIABLE && request.range.is_some() {
-            return Ok(Err(Outcome::Changed(broken(&url, "it has fewer bytes than came before; starting over"))));
+            // Be its file shorter, or be it confused: the whole shows what of the bytes that are there is right.
+            return Ok(Err(Outcome::OnlyWhole));
         }
         if head.status != StatusCode::OK && !is_part {
             let (status, retry_after) = (head.status.as_u16(), head.retry_after);
@@ -145,6 +146,8 @@ impl Part {
         }
         let announced = if is_part { head.range.and_then(|range| range.total) } else { head.length };
         match (announced, filling.partial.size()) {
+            // The length of the whole decides whether it is the file that is another, or only what is said of the part.
+            (Some(actual), Some(expected)) if actual != expected && is_part => return Ok(Err(Outcome::OnlyWhole)),
             (Some(actual), Some(expected)) if actual != expected => return Err(filling.wrong_size(actual, &url)),
             (Some(actual), None) if actual > filling.partial.limit() => return Err(filling.wrong_size(actual, &url)),
             _ => {}

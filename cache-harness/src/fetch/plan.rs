@@ -62,9 +62,9 @@ impl Plan {
         self.size.map(|size| size - self.there.total())
     }
 
-    /// Bytes that are neither there nor on their way.
-    pub(super) fn missing(&self) -> u64 {
-        self.gaps().iter().map(|gap| gap.end - gap.start).sum()
+    /// Whether every byte is there or on its way.
+    pub(super) fn is_all_taken(&self) -> bool {
+        self.gaps().is_empty()
     }
 
     fn gaps(&self) -> Vec<Range<u64>> {
@@ -101,10 +101,13 @@ impl Plan {
         coming.map_or(0..0, |coming| coming.next..coming.end)
     }
 
-    /// No stream is to bring more than `most` bytes from where it is; the rest is missing again.
+    /// A stream that is to bring more than twice `most` bytes from where it is brings `most`; the rest is missing
+    /// again. Less is left alone: a request that ends early costs what is under way, and a connection.
     pub(super) fn shorten(&mut self, most: u64) {
         for coming in &mut self.coming {
-            coming.end = coming.end.min(coming.next.saturating_add(most));
+            if coming.end - coming.next > most.saturating_mul(2) {
+                coming.end = coming.next.saturating_add(most);
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! How many connections a download should have: a pure function of what came when.
 //!
 //! It begins with one. A line that this fills is left alone; so is a server that is faster than a hash. Otherwise
-//! three more are tried, then four: they stay if they bring what they should, else they go. After a pause that
-//! doubles it tries again, for lines change.
+//! three more are tried, then four: they stay if they bring what they should, else they end with what they are
+//! bringing. After a pause that doubles it tries again, for lines change.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const LONG_LOOK: Duration = Duration::from_millis(250);
 /// How long new connections may take to bring their first byte.
 const SETUP: Duration = Duration::from_secs(2);
-/// How long a settled width is left alone at first.
-const REST: Duration = Duration::from_secs(2);
+/// How long a settled width is left alone at first: the first look may have been unlucky.
+const REST: Duration = Duration::from_millis(300);
 
 /// Decides how many connections a download has.
 #[derive(Debug)]
@@ -68,6 +68,8 @@ pub(super) struct Facts {
     pub(super) lacking: u64,
     /// Connections that have brought bytes.
     pub(super) flowing: usize,
+    /// How long an answer takes to begin.
+    pub(super) delay: Duration,
 }
 
 impl Width {
@@ -116,13 +118,16 @@ impl Width {
                     self.phase
                 }
             }
-            Phase::Comparing { mark: since, before, width } => match since.rate(now, bytes, LOOK * 2) {
-                None => self.phase,
-                Some(rate) => {
-                    self.rate = rate;
-                    self.judge(before, width, mark)
+            // A new connection begins slowly: its window grows with every round trip.
+            Phase::Comparing { mark: since, before, width } => {
+                match since.rate(now, bytes, LOOK.max(facts.delay * 2) * 2) {
+                    None => self.phase,
+                    Some(rate) => {
+                        self.rate = rate;
+                        self.judge(before, width, mark)
+                    }
                 }
-            },
+            }
             Phase::Settled { until } if now >= until => Phase::Watching { mark, look: LONG_LOOK },
             Phase::Settled { .. } => self.phase,
         };
@@ -179,7 +184,13 @@ mod tests {
             came += rate(width.wanted()) * step.as_secs_f64();
             times[width.wanted()] += 1;
             let (came, lacking) = (came as u64, (bytes - came).max(0.0) as u64);
-            width.observe(Facts { now: start + elapsed, bytes: came, lacking, flowing: width.wanted() });
+            width.observe(Facts {
+                now: start + elapsed,
+                bytes: came,
+                lacking,
+                flowing: width.wanted(),
+                delay: Duration::ZERO,
+            });
         }
         let best = (1..=most).map(&rate).fold(0.0, f64::max);
         let usual = (0..=most).max_by_key(|width| times[*width]).unwrap();

@@ -30,8 +30,11 @@ impl Origin {
 
     /// The record of a partial; one that cannot be read counts as none, for the digest decides in the end.
     pub(super) fn read(partial: &Path) -> Option<Self> {
-        let text = fs::read_text(&path(partial)).ok()??;
-        serde_json::from_str(&text).ok().filter(|origin: &Self| origin.version == 1)
+        Self::parse(&fs::read_text(&path(partial)).ok()??)
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().filter(|origin: &Self| origin.version == 1)
     }
 
     /// Replaces the record. After a power cut the one before it may be back, or none: the digest decides.

@@ -12,7 +12,9 @@ use std::thread::JoinHandle;
 use crate::digest::{Hasher, Sha256Digest};
 use crate::fs;
 
-const BUFFER: usize = 1 << 20;
+const BUFFER: usize = 256 << 10;
+/// Bytes after which the hasher is woken: it costs more than a read.
+const STEP: u64 = 1 << 20;
 /// Bytes after which the kernel is asked to write them to the disk.
 const STRIDE: u64 = 8 << 20;
 
@@ -64,7 +66,7 @@ impl Tail {
 
     /// Says that the file now has `bytes` bytes. Small steps are announced together.
     pub(super) fn written(&mut self, bytes: u64) {
-        if bytes - self.announced >= BUFFER as u64 {
+        if bytes - self.announced >= STEP {
             self.announced = bytes;
             self.position.announce(Written { bytes, done: false });
         }

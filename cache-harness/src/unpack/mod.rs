@@ -13,6 +13,8 @@ mod format;
 mod compression;
 #[cfg(feature = "archives")]
 mod expansion;
+#[cfg(all(any(fuzzing, test), feature = "archives"))]
+pub(crate) mod fuzzing;
 #[cfg(feature = "archives")]
 mod names;
 #[cfg(feature = "archives")]

@@ -171,7 +171,8 @@ fn a_variable_or_argument_that_cannot_be_meant_is_named() {
             "HF_ENDPOINT",
             "http://hub.example",
             "`http://hub.example` cannot be used: plain http is allowed only to this machine (127.0.0.0/8, [::1], \
-             localhost): use https",
+             localhost): use https\nhint: without https there, `insecure_http = true` in [models.m] allows it: the pinned \
+             digest still protects the bytes, but who is on the way reads which file it is, and its size",
         ),
     ] {
         let mut project = Project::new(CATALOG);

@@ -47,7 +47,7 @@ fn a_repository_is_declared_pinned_and_restored() {
     assert!(ended.stderr.ends_with(said), "{}", ended.stderr);
     assert!(read(&project, "cache-harness.toml").ends_with("[models.tiny]\nhub = \"owner/tiny\"\n"));
     let weights = digest(1, 100_000);
-    let lock = read(&project, "cache-harness.lock");
+    let lock = project.pins();
     for line in [
         format!("[models.tiny]\nsource = \"hub:owner/tiny@main\"\ncommit = \"{FIRST}\"\nfiles = [\n"),
         format!("  {{ path = \"model.safetensors\", size = 100000, sha256 = \"{weights}\", etag = \"{weights}\" }},\n"),
@@ -113,7 +113,7 @@ fn patterns_choose_files_and_other_patterns_keep_the_commit() {
     project.run(&["add", "tiny", "hf:owner/tiny@v1", "--files", "*.json", "--files", "onnx/*"]).succeeded();
     let block = "[models.tiny]\nhub = \"owner/tiny\"\nrevision = \"v1\"\nfiles = [\"*.json\", \"onnx/*\"]\n";
     assert!(read(&project, "cache-harness.toml").ends_with(block));
-    assert!(read(&project, "cache-harness.lock").contains("source = \"hub:owner/tiny@v1 *.json onnx/*\"\n"));
+    assert!(project.pins().contains("source = \"hub:owner/tiny@v1 *.json onnx/*\"\n"));
 
     // The branch moves; what is declared stays, and so no request is made.
     hub.put(&Repository::new("owner/tiny", SECOND).small("config.json", "{}"), "v1");

@@ -1,6 +1,7 @@
 //! What was promised, shown from outside: real processes, a real store, a server that counts.
 #![expect(clippy::disallowed_methods, reason = "tests prepare, damage and inspect files themselves")]
 
+mod outcome;
 mod packed;
 mod parts;
 mod pinned;
@@ -12,6 +13,8 @@ mod bad_input;
 mod bad_server;
 mod budget;
 mod builtin;
+mod faults;
+mod faults_in_parts;
 mod full_disk;
 mod hit_cost;
 mod hostile_archives;
@@ -19,6 +22,8 @@ mod hub;
 mod hub_refusals;
 mod inspect;
 mod kill;
+mod large;
+mod memory;
 mod merging;
 mod mirrors;
 mod offline;

@@ -46,7 +46,7 @@ fn merge(project: &Project, base: &str, ours: &str, theirs: &str, both: &str) ->
 }
 
 fn declared(names: &[&str]) -> String {
-    names.iter().map(|name| format!("[models.{name}]\npath = \"{name}\"\n")).collect()
+    names.iter().fold(String::new(), |text, name| format!("{text}[models.{name}]\npath = \"{name}\"\n"))
 }
 
 fn lock(project: &Project) -> String {

@@ -151,7 +151,7 @@ fn a_source_that_sends_wrong_bytes_among_others_is_named_and_left_out() {
 #[test]
 fn where_a_source_breaks_off_for_good_the_next_one_goes_on() {
     let (one, other) = (Server::start().unwrap(), Server::start().unwrap());
-    let project = two_sources("", &one, &other);
+    let project = two_sources("[cache]\nconnections = 1\n", &one, &other);
     one.fault("/m.bin", Fault::CutInFile { at: SIZE / 2, times: 1 });
     one.fault("/m.bin", Fault::Status { code: 404, retry_after: None, times: Fault::ALWAYS });
     project.run(&["restore", "m"]).succeeded();

@@ -12,4 +12,8 @@ fn another_folder() {}
 #[test]
 fn another_archive() {}
 
+#[cached_model("zebra-files")]
+#[test]
+fn other_files() {}
+
 fn main() {}

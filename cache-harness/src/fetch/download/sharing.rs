@@ -27,6 +27,26 @@ const SLOW: Duration = Duration::from_secs(2);
 /// A stream that brings nothing for this long is ended if others can bring its bytes.
 const STANDSTILL: Duration = Duration::from_secs(3);
 
+/// How soon a stream counts as slow: twice as late with each that was ended for it while little came. Else a server
+/// that takes longer than that for every answer would be asked for ever.
+#[derive(Debug, Default)]
+pub(super) struct Haste {
+    ended: u32,
+    /// Bytes that had come by then.
+    bytes: u64,
+}
+
+impl Haste {
+    fn later(&self, least: Duration) -> Duration {
+        least * (1 << self.ended.min(10))
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.ended = if bytes >= self.bytes + WIDE { 1 } else { self.ended + 1 };
+        self.bytes = bytes;
+    }
+}
+
 impl Download {
     /// Opens streams until there are as many as there should be.
     pub(super) fn open(&mut self) {
@@ -110,35 +130,40 @@ impl Download {
         let takes = PART_TAKES.max(delay * 40);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of bytes")]
         let lasting = (self.width.each() * takes.as_secs_f64()) as u64;
-        (filling.plan.missing() / wanted as u64).min(lasting).max(LEAST_PART)
+        (filling.plan.lacking().unwrap_or(0) / wanted as u64).min(lasting).max(LEAST_PART)
     }
 
-    /// Takes over from the stream that would end last: half of what it is to bring, or all if it is slow.
+    /// Takes over half of what the stream that would end last is to bring.
     fn steal(&mut self, thief: StreamId, role: Role) -> Option<Range<u64>> {
         if role == Role::Alone {
             return None;
         }
-        let usual = self.width.each().max(1.0);
-        let (victim, seconds, rate) = {
-            let filling = self.filling();
-            let pace = |(stream, flow): (&StreamId, &Flow)| {
-                let expected = filling.plan.expected(*stream);
-                let elapsed = flow.since.elapsed();
-                // One that has just begun is not known to be slow.
-                let rate = if elapsed < SLOW { usual } else { decimal(flow.bytes) / elapsed.as_secs_f64() };
-                (*stream, decimal(expected.end - expected.start) / rate.max(1.0), rate)
-            };
-            filling.flows.iter().map(pace).max_by(|one, other| one.1.total_cmp(&other.1))?
-        };
-        if seconds >= SLOW.as_secs_f64() && rate < usual / 4.0 {
-            self.end(victim);
-            self.filling().effort.retries += 1;
-            return self.filling().plan.take(thief, u64::MAX);
-        }
-        if seconds < WORTHWHILE.as_secs_f64() {
+        let last = self.last_to_end()?;
+        if last.seconds < WORTHWHILE.as_secs_f64() {
             return None;
         }
-        self.filling().plan.steal(thief, victim, LEAST_STOLEN)
+        self.filling().plan.steal(thief, last.stream, LEAST_STOLEN)
+    }
+
+    /// The stream that would end last.
+    fn last_to_end(&self) -> Option<Last> {
+        let (usual, slow) = (self.usual(), self.haste.later(SLOW));
+        let filling = self.filling();
+        let last = |(stream, flow): (&StreamId, &Flow)| {
+            let expected = filling.plan.expected(*stream);
+            let elapsed = flow.since.elapsed();
+            // One that has just begun is not known to be slow.
+            let rate = if elapsed < slow { usual } else { decimal(flow.bytes) / elapsed.as_secs_f64() };
+            let seconds = decimal(expected.end - expected.start) / rate.max(1.0);
+            Last { stream: *stream, source: flow.source, seconds, is_slow: rate < usual / 4.0 }
+        };
+        filling.flows.iter().map(last).max_by(|one, other| one.seconds.total_cmp(&other.seconds))
+    }
+
+    /// Bytes a second of a stream: of those that are over, as who is left may be the slow one.
+    fn usual(&self) -> f64 {
+        let (bytes, time) = self.over;
+        if time.is_zero() { self.width.each().max(1.0) } else { (decimal(bytes) / time.as_secs_f64()).max(1.0) }
     }
 
     /// Looks at what came, and decides how many streams there should be.
@@ -149,17 +174,19 @@ impl Download {
             filling.record_in_time()?;
             let lacking = filling.plan.lacking();
             let flowing = filling.flows.values().filter(|flow| flow.bytes > 0).count();
-            let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing };
+            let delay = filling.learnt.iter().map(|learnt| learnt.delay).max().unwrap_or_default();
+            let facts = Facts { now, bytes: filling.effort.bytes, lacking: lacking.unwrap_or(0), flowing, delay };
             (facts, self.width.wanted() > 1 || lacking.is_some_and(|lacking| lacking >= WIDE))
         };
         if is_wide && self.sources.any_serves_parts() {
             self.width.observe(facts);
         }
-        while self.running.len() > self.width.wanted() {
-            let Some((stream, ..)) = self.running.last() else { break };
-            self.end(*stream);
+        let is_flowing = self.filling().flows.values().any(|flow| flow.last.elapsed() < SIGN_OF_LIFE);
+        if is_flowing {
+            self.sign();
         }
         self.end_standing(now);
+        self.end_slow();
         Ok(())
     }
 
@@ -168,14 +195,46 @@ impl Download {
         if self.width.wanted() == 1 {
             return;
         }
-        let stands = |flow: &Flow| flow.bytes > 0 && now.duration_since(flow.last) >= STANDSTILL;
+        let patience = self.haste.later(STANDSTILL);
+        let stands = |flow: &Flow| flow.bytes > 0 && now.duration_since(flow.last) >= patience;
         let standing: Vec<_> =
             self.filling().flows.iter().filter(|(_, flow)| stands(flow)).map(|(stream, _)| *stream).collect();
-        for stream in standing {
-            self.end(stream);
-            self.filling().effort.retries += 1;
+        self.take_from(&standing);
+    }
+
+    /// Ends the stream that would end last if it is slow, and others have nothing else to bring, or there are none.
+    fn end_slow(&mut self) {
+        let is_alone = self.running.len() == 1;
+        let others_wait = self.running.len() < self.width.wanted() && self.filling().plan.is_all_taken();
+        if self.over.1.is_zero() || !(is_alone || others_wait) {
+            return;
+        }
+        let is_slow = |last: &Last| last.is_slow && last.seconds >= SLOW.as_secs_f64();
+        if let Some(last) = self.last_to_end().filter(is_slow).filter(|last| self.sources.get(last.source).serves_parts)
+        {
+            self.take_from(&[last.stream]);
         }
     }
+
+    /// Ends streams, for others to bring what they were to.
+    fn take_from(&mut self, streams: &[StreamId]) {
+        for stream in streams {
+            self.end(*stream);
+            self.filling().effort.retries += 1;
+        }
+        if !streams.is_empty() {
+            let bytes = self.filling().effort.bytes;
+            self.haste.count(bytes);
+        }
+    }
+}
+
+/// The stream that would end last.
+struct Last {
+    stream: StreamId,
+    source: usize,
+    seconds: f64,
+    is_slow: bool,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
