@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use syn::LitStr;
 
+use crate::builtin;
 use crate::document::{self, Declaration, Pinning, Unreadable};
 use crate::errors::Errors;
 use crate::suggestion::near_miss;
@@ -46,14 +47,11 @@ pub(crate) fn check(names: &[LitStr], surroundings: &Surroundings, errors: &mut 
         return Vec::new();
     };
     let Some(catalog) = surroundings.catalog() else {
-        let folder = surroundings.manifest_dir.display();
-        errors.on(
-            first,
-            format!(
-                "no `cache-harness.toml` in `{folder}` or above\nhint: run `cache-harness add {} SOURCE`",
-                first.value()
-            ),
-        );
+        for name in names {
+            if let Err(message) = check_without_catalog(&name.value(), &surroundings.manifest_dir) {
+                errors.on(name, message);
+            }
+        }
         return Vec::new();
     };
     let lock_file = document::lock_file(&catalog);
@@ -84,25 +82,60 @@ fn check_name(
     pinned: &BTreeMap<String, String>,
 ) -> Result<(), String> {
     let Some(declaration) = declared.get(name) else {
+        if let Some(checked) = builtin::check(name) {
+            return checked;
+        }
         let hint = unknown_name_hint(name, declared);
         return Err(format!("no model named `{name}` in `{}`\nhint: {hint}", catalog.display()));
     };
+    let unconfirmed = if declaration.builtin.is_some() { " --accept-unconfirmed" } else { "" };
+    let declaration = &match &declaration.builtin {
+        Some(known) => builtin_declaration(name, known)?,
+        None => declaration.clone(),
+    };
     match (pinned.get(name), &declaration.source) {
         (None, _) if declaration.pinning == Pinning::LockFile => Err(format!(
-            "the model `{name}` is declared in `{}`, but not pinned in the lock file beside it\nhint: run `cache-harness lock {name}`",
+            "the model `{name}` is declared in `{}`, but not pinned in the lock file beside it\nhint: run `cache-harness lock {name}{unconfirmed}`",
             catalog.display()
         )),
-        (Some(pinned), Some(declared)) if pinned != declared => Err(format!(
-            "the pins of `{name}` are of `{pinned}`, but the catalog declares `{declared}`\n\
+        (Some(pinned), Some(declared)) if pinned != declared && declaration.pinning == Pinning::LockFile => {
+            Err(format!(
+                "the pins of `{name}` are of `{pinned}`, but the catalog declares `{declared}`\n\
              hint: run `cache-harness lock {name}`"
-        )),
+            ))
+        }
         _ => Ok(()),
     }
 }
 
+/// What the built-in model that `name` is declared as says of its source.
+fn builtin_declaration(name: &str, known: &str) -> Result<Declaration, String> {
+    let unreadable = |Unreadable(message)| message;
+    builtin::declarations().map_err(unreadable)?.remove(known).ok_or_else(|| {
+        let hint = match builtin::nearest(known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "run `cache-harness search` to see them".to_owned(),
+        };
+        format!("the model `{name}` is declared as the built-in model `{known}`, which does not exist\nhint: {hint}")
+    })
+}
+
+/// Without a catalog only built-in models have a name.
+fn check_without_catalog(name: &str, folder: &Path) -> Result<(), String> {
+    builtin::check(name).unwrap_or_else(|| {
+        let near = builtin::nearest(name).map(|near| format!("did you mean the built-in model `{near}`? Else "));
+        let near = near.unwrap_or_default();
+        Err(format!(
+            "no `cache-harness.toml` in `{}` or above\nhint: {near}run `cache-harness add {name} SOURCE`",
+            folder.display()
+        ))
+    })
+}
+
 fn unknown_name_hint(name: &str, declared: &BTreeMap<String, Declaration>) -> String {
     const SHOWN: usize = 8;
-    if let Some(known) = near_miss(name, declared.keys().map(String::as_str)) {
+    let known = near_miss(name, declared.keys().map(String::as_str)).map(ToOwned::to_owned);
+    if let Some(known) = known.or_else(|| builtin::nearest(name)) {
         return format!("did you mean `{known}`?");
     }
     if declared.is_empty() {
@@ -135,6 +168,20 @@ mod tests {
         let report = report(&surroundings);
         assert!(report.contains("no `cache-harness.toml` in `"), "{report}");
         assert!(report.contains("cache-harness add minilm SOURCE"), "{report}");
+    }
+
+    #[test]
+    fn without_a_catalog_a_primary_built_in_model_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let surroundings = Surroundings { manifest_dir: folder.path().to_owned(), configured: None };
+        let report = |name| {
+            let mut errors = Errors::default();
+            check(&[LitStr::new(name, Span::call_site())], &surroundings, &mut errors);
+            errors.into_compile_errors().map_or_else(String::new, |errors| errors.to_string())
+        };
+        assert_eq!(report("openai-whisper/tiny"), "");
+        assert!(report("openai-whisper/tny").contains("did you mean the built-in model `openai-whisper/tiny`?"));
+        assert!(report("whisper.cpp/tiny").contains("--accept-unconfirmed"));
     }
 
     #[test]

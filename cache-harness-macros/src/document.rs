@@ -1,6 +1,6 @@
 //! The two TOML files, as far as the compiler needs them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -10,14 +10,16 @@ use toml::de::{DeTable, DeValue};
 pub(crate) struct Unreadable(pub(crate) String);
 
 /// What `cache-harness.toml` says of one model.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Declaration {
     /// What the lock file must give as its `source`; `None` where it isn't compared.
     pub(crate) source: Option<String>,
     pub(crate) pinning: Pinning,
+    /// The built-in model that stands for its source.
+    pub(crate) builtin: Option<String>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pinning {
     /// `urls` with their `sha256`, unless what they send is unpacked: pinned by the catalog itself.
     Catalog,
@@ -28,7 +30,12 @@ pub(crate) enum Pinning {
 /// The models of the catalog at `path`.
 pub(crate) fn declarations(path: &Path) -> Result<BTreeMap<String, Declaration>, Unreadable> {
     let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-    let models = models(path, &text)?;
+    declarations_in(path, &text)
+}
+
+/// The models of a catalog with this text.
+pub(crate) fn declarations_in(path: &Path, text: &str) -> Result<BTreeMap<String, Declaration>, Unreadable> {
+    let models = models(path, text)?;
     Ok(models.into_iter().map(|(name, model)| (name, declaration(&model))).collect())
 }
 
@@ -65,13 +72,39 @@ fn models<'text>(path: &Path, text: &'text str) -> Result<Vec<(String, DeValue<'
 fn declaration(model: &DeValue<'_>) -> Declaration {
     let text = |key: &str| model.get(key).and_then(|value| value.get_ref().as_str());
     let source = match (text("hub"), text("path")) {
-        (Some(repository), _) => Some(format!("hub:{repository}@{}", text("revision").unwrap_or("main"))),
+        (Some(repository), _) => {
+            let files = model.get("files").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
+            // In their order, each once, as the runtime writes them.
+            let files: BTreeSet<_> = files.filter_map(|file| file.get_ref().as_str()).collect();
+            let source = format!("hub:{repository}@{}", text("revision").unwrap_or("main"));
+            Some(files.iter().fold(source, |source, file| format!("{source} {file}")))
+        }
         (None, Some(path)) => Some(format!("path:{path}")),
-        (None, None) => None,
+        (None, None) => first_url(model).and_then(file_name).map(|name| format!("{}:{name}", way(model))),
     };
-    let unpacked = model.get("unpack").and_then(|value| value.get_ref().as_bool()).unwrap_or(false);
-    let pinned = source.is_none() && model.get("urls").is_some() && text("sha256").is_some() && !unpacked;
-    Declaration { source, pinning: if pinned { Pinning::Catalog } else { Pinning::LockFile } }
+    let pinned = first_url(model).is_some() && text("sha256").is_some() && way(model) == "urls";
+    let pinning = if pinned { Pinning::Catalog } else { Pinning::LockFile };
+    Declaration { source, pinning, builtin: text("builtin").map(ToOwned::to_owned) }
+}
+
+fn first_url<'model>(model: &'model DeValue<'_>) -> Option<&'model str> {
+    model.get("urls")?.get_ref().as_array()?.first()?.get_ref().as_str()
+}
+
+/// How the lock file calls what is done with what the addresses of `model` send.
+fn way(model: &DeValue<'_>) -> &'static str {
+    match model.get("unpack").and_then(|value| value.get_ref().as_bool()) {
+        Some(true) => "unpack",
+        _ => "urls",
+    }
+}
+
+/// The file that an address names; `None` where only the runtime, which decodes it, can tell.
+fn file_name(url: &str) -> Option<&str> {
+    let path = url.split(['?', '#']).next()?;
+    let name = path.split_once("://")?.1.rsplit_once('/')?.1;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '=' | '@' | '~');
+    (!name.is_empty() && name.chars().all(plain)).then_some(name)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Unreadable {

@@ -114,6 +114,12 @@ pub(crate) fn encode_path(path: &str) -> String {
     })
 }
 
+/// The same as one part of a URL's path.
+#[cfg(feature = "cli")]
+pub(crate) fn encode_segment(text: &str) -> String {
+    encode_path(text).replace('/', "%2F")
+}
+
 /// `text` with its `%xx` replaced by the bytes they stand for.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());

@@ -1,9 +1,10 @@
 //! What `cache-harness.toml` declares: the models of a project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::address::{self, PlainHttp};
+use crate::builtin::{self, Builtin, Status};
 use crate::digest::Sha256Digest;
 use crate::document::{Place, Placed, Table};
 use crate::environment::Environment;
@@ -28,6 +29,8 @@ pub(crate) struct Catalog {
 pub(crate) struct Declared {
     pub(crate) name: ModelName,
     pub(crate) source: Source,
+    /// The built-in model that `source` is taken from.
+    pub(crate) builtin: Option<&'static Builtin>,
     pub(crate) provider: ProviderKind,
     /// `owner/name` on the Hub; always there for the provider `huggingface`.
     pub(crate) hub_id: Option<String>,
@@ -41,6 +44,13 @@ pub(crate) struct Declared {
     pub(crate) description: Option<String>,
     /// The line of the model's header, from 1.
     pub(crate) line: usize,
+}
+
+impl Declared {
+    /// Whether the built-in catalogue pins it, so that it needs no block in the lock file.
+    pub(crate) fn is_pinned_by_builtin(&self) -> bool {
+        self.builtin.is_some_and(|builtin| builtin.status == Status::Primary)
+    }
 }
 
 /// Where a model's bytes come from.
@@ -59,14 +69,23 @@ pub(crate) enum Source {
 impl Source {
     /// What the lock file says of the source: a change here makes its pins stale.
     ///
-    /// Of addresses only the file name counts, so that a new mirror needs no new pin.
+    /// Of addresses only the file name counts, so that a new mirror needs no new pin; of patterns not their order.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Hub { repo, revision, .. } => format!("hub:{repo}@{revision}"),
+            Self::Hub { repo, revision, files } => {
+                let files: BTreeSet<_> = files.iter().collect();
+                files.iter().fold(format!("hub:{repo}@{revision}"), |text, file| format!("{text} {file}"))
+            }
             Self::Urls(urls) => format!("urls:{}", first_name(urls)),
             Self::Archive { urls, .. } => format!("unpack:{}", first_name(urls)),
             Self::Path(_, written) => format!("path:{written}"),
         }
+    }
+
+    /// Repository and revision of the description of a Hub source, without the patterns.
+    #[cfg(feature = "cli")]
+    pub(crate) fn revision_part(description: &str) -> &str {
+        description.split_once(' ').map_or(description, |(revision, _)| revision)
     }
 }
 
@@ -128,35 +147,46 @@ impl Catalog {
         self.models.keys().map(ModelName::as_str)
     }
 
-    /// The model named `name`.
+    /// The model named `name`; one that nobody declares may be a built-in one.
     pub(crate) fn get(&self, name: &str) -> Result<&Declared> {
+        if let Some(found) = name.parse().ok().and_then(|name: ModelName| self.models.get(&name)) {
+            return Ok(found);
+        }
+        if let Some(builtin) = builtin::find(name)? {
+            return builtin.undeclared();
+        }
         let Some(path) = &self.path else { return Err(Error::NoCatalog { start: self.start.clone() }) };
-        let found = name.parse().ok().and_then(|name: ModelName| self.models.get(&name));
-        found.ok_or_else(|| Error::UnknownModel {
-            name: name.to_owned(),
-            catalog: path.clone(),
-            suggestion: nearest(name, self.names()).map(Into::into),
-        })
+        let names = self.models.keys().map(ModelName::as_str).chain(builtin::names().map(|name| -> &str { name }));
+        let suggestion = nearest(name, names).map(Into::into);
+        Err(Error::UnknownModel { name: name.to_owned(), catalog: path.clone(), suggestion })
     }
 }
 
 /// The model in `table`, without its fallback and line.
-fn read_model(name: ModelName, table: &mut Table<'_>, folder: &Path, environment: &Environment) -> Result<Declared> {
+pub(crate) fn read_model(
+    name: ModelName,
+    table: &mut Table<'_>,
+    folder: &Path,
+    environment: &Environment,
+) -> Result<Declared> {
+    let builtin = table.parsed("builtin", builtin::named)?.map(|found| found.value);
     let insecure_http = table.boolean("insecure_http")?;
     let plain_http = match insecure_http {
         Some(Placed { value: true, .. }) => PlainHttp::Anywhere,
         _ => PlainHttp::Loopback,
     };
-    let source = read_source(table, plain_http, folder, environment)?;
-    if let (Some(found), Source::Hub { .. } | Source::Path(..)) = (&insecure_http, &source) {
+    let source = read_source(table, builtin, plain_http, folder, environment)?;
+    let has_urls = builtin.is_none() && matches!(source, Source::Urls(_) | Source::Archive { .. });
+    if let (Some(found), false) = (&insecure_http, has_urls) {
         return Err(table.malformed(found.place, only_with(table, "insecure_http", "urls"), None));
     }
     let sha256 = table.parsed("sha256", str::parse::<Sha256Digest>)?;
-    if let (Some(found), Source::Hub { .. } | Source::Path(..)) = (&sha256, &source) {
+    if let (Some(found), false) = (&sha256, has_urls) {
         let hint = "the lock file pins every other model";
         return Err(table.malformed(found.place, only_with(table, "sha256", "urls"), Some(hint.into())));
     }
     let provider = table.parsed("provider", str::parse::<ProviderKind>)?.map(|found| found.value);
+    let provider = provider.or(builtin.map(|builtin| builtin.declared.provider));
     let hub_id = table.parsed("hub_id", parse_repo)?;
     let repo = if let Source::Hub { repo, .. } = &source { Some(repo.clone()) } else { None };
     let provider = provider.unwrap_or(if repo.is_some() { ProviderKind::Huggingface } else { ProviderKind::Directory });
@@ -177,10 +207,11 @@ fn read_model(name: ModelName, table: &mut Table<'_>, folder: &Path, environment
     Ok(Declared {
         name,
         source,
+        builtin,
         provider,
         hub_id,
         fallback: None,
-        sha256: sha256.map(|found| found.value),
+        sha256: sha256.map(|found| found.value).or(builtin.and_then(|builtin| builtin.declared.sha256)),
         plain_http,
         capabilities: capabilities.into_iter().map(|word| word.value.to_owned()).collect(),
         description: table.string("description")?.map(|found| found.value.to_owned()),
@@ -190,6 +221,7 @@ fn read_model(name: ModelName, table: &mut Table<'_>, folder: &Path, environment
 
 fn read_source(
     table: &mut Table<'_>,
+    builtin: Option<&Builtin>,
     plain_http: PlainHttp,
     folder: &Path,
     environment: &Environment,
@@ -210,13 +242,14 @@ fn read_source(
         let message = format!("`files` {} is only for a model with `hub` or `unpack`", table.label());
         return Err(table.malformed(place, message, None));
     }
-    match (hub, urls, path) {
-        (Some(repo), None, None) => {
+    match (hub, urls, path, builtin) {
+        (None, None, None, Some(builtin)) => Ok(builtin.declared.source.clone()),
+        (Some(repo), None, None, None) => {
             let revision = revision.map_or_else(|| "main".into(), |found| found.value);
             let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
             Ok(Source::Hub { repo: repo.value, revision, files })
         }
-        (None, Some(urls), None) if unpack.is_some() => {
+        (None, Some(urls), None, None) if unpack.is_some() => {
             let (first, urls) = (urls.first().map(|url| url.place), read_urls(table, urls, plain_http)?);
             if let Err(reason) = Format::of(&first_name(&urls)) {
                 let message = format!("`urls` {}: `{}` cannot be unpacked: {reason}", table.label(), first_name(&urls));
@@ -225,16 +258,24 @@ fn read_source(
             let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
             Ok(Source::Archive { urls, files })
         }
-        (None, Some(urls), None) => read_urls(table, urls, plain_http).map(Source::Urls),
-        (None, None, Some(Placed { value, place })) => match environment.path_from(folder, value) {
+        (None, Some(urls), None, None) => read_urls(table, urls, plain_http).map(Source::Urls),
+        (None, None, Some(Placed { value, place }), None) => match environment.path_from(folder, value) {
             Ok(path) => Ok(Source::Path(path, value.to_owned())),
             Err(reason) => Err(table.malformed(place, format!("`path` {}: {reason}", table.label()), None)),
         },
-        (hub, urls, path) => {
-            let given = [("hub", hub.is_some()), ("urls", urls.is_some()), ("path", path.is_some())];
+        (hub, urls, path, builtin) => {
+            let given = [
+                ("hub", hub.is_some()),
+                ("urls", urls.is_some()),
+                ("path", path.is_some()),
+                ("builtin", builtin.is_some()),
+            ];
             let given: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect();
             let found = if given.is_empty() { "none".into() } else { crate::suggestion::listed(given) };
-            let message = format!("exactly one of `hub`, `urls` and `path` is needed {}, found {found}", table.label());
+            let message = format!(
+                "exactly one of `hub`, `urls`, `path` and `builtin` is needed {}, found {found}",
+                table.label()
+            );
             Err(table.malformed(table.place(), message, None))
         }
     }
@@ -286,7 +327,7 @@ fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>, plain_http: PlainHttp) 
 /// A repository's id: `owner/name`, or `name` alone for the oldest models.
 ///
 /// `--` is what the Hub's cache writes for `/`, so an id that has it would name another's folder.
-fn parse_repo(id: &str) -> Result<String, String> {
+pub(crate) fn parse_repo(id: &str) -> Result<String, String> {
     let word = |part: &str| {
         !part.is_empty()
             && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
@@ -303,6 +344,9 @@ fn parse_repo(id: &str) -> Result<String, String> {
 
 /// A revision: a branch, a tag or a commit. It becomes the name of a file below `refs`.
 fn parse_revision(revision: &str) -> Result<String, String> {
+    if revision.contains(char::is_whitespace) {
+        return Err(format!("`{}` has white space, which no revision has", revision.escape_debug()));
+    }
     match revision.parse::<FilePath>() {
         Ok(_) => Ok(revision.to_owned()),
         Err(error) => Err(error.to_string()),

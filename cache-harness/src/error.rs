@@ -1,18 +1,19 @@
 //! What can go wrong, and what helps.
 
 mod credential;
-
 mod hint;
+mod refusal;
+mod wording;
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::credential::Credential;
+pub use self::refusal::HubRefusal;
 
+use self::wording::{asks, by, bytes_of, lack, list};
 use crate::digest::Sha256Digest;
-use crate::units::ByteSize;
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -59,6 +60,28 @@ pub enum Error {
         pinned: String,
         /// The source in the catalog.
         declared: String,
+    },
+    /// The digest of a built-in model comes from third parties, and nobody accepted that.
+    #[error("the digest of the built-in model `{builtin}` is unconfirmed: its publisher does not state it")]
+    Unconfirmed {
+        /// The built-in model.
+        builtin: String,
+        /// The name it has in the catalog, if it is declared there.
+        model: Option<String>,
+    },
+    /// What the source of a built-in model has is not what third parties said.
+    #[error(
+        "the built-in model `{builtin}` is refuted: `{file}` has sha256 {actual} or another size, but third parties said {expected}"
+    )]
+    Refuted {
+        /// The built-in model.
+        builtin: String,
+        /// The file of the model.
+        file: String,
+        /// The digest in the built-in catalogue.
+        expected: Sha256Digest,
+        /// The digest that the source states.
+        actual: Sha256Digest,
     },
     /// A catalog, lock file or user configuration does not say what it should.
     #[error("{}:{line}:{column}: {message}", path.display())]
@@ -141,6 +164,16 @@ pub enum Error {
         url: String,
         /// The HTTP status code: 401, 403, 404 or 410.
         status: u16,
+        /// Whether a token was sent.
+        token: Credential,
+    },
+    /// The Hub tells nothing about the repository.
+    #[error("{}", refusal.text(repo, *token))]
+    Repository {
+        /// The repository, `owner/name`.
+        repo: String,
+        /// Why.
+        refusal: HubRefusal,
         /// Whether a token was sent.
         token: Credential,
     },
@@ -296,36 +329,6 @@ pub enum Error {
     },
 }
 
-fn bytes_of(bytes: u64) -> String {
-    format!("{} ({bytes} bytes)", ByteSize(bytes))
-}
-
-fn asks(retry_after: Option<Duration>) -> String {
-    let asks = |pause: Duration| format!(" and asks to wait {} s", pause.as_secs_f64().ceil());
-    retry_after.filter(|pause| !pause.is_zero()).map(asks).unwrap_or_default()
-}
-
-fn by(holder: Option<&str>) -> String {
-    holder.map(|holder| format!(" (held by {holder})")).unwrap_or_default()
-}
-
-fn lack(file: &str, damage: Option<&(Sha256Digest, Sha256Digest)>) -> String {
-    match damage {
-        Some((expected, actual)) => format!("`{file}` has sha256 {actual}, but {expected} is pinned"),
-        None => format!("`{file}` is not in the cache"),
-    }
-}
-
-fn list(attempts: &[Error]) -> String {
-    if let [only] = attempts {
-        return format!(" {only}");
-    }
-    attempts.iter().fold(String::new(), |mut text, error| {
-        let _ = write!(text, "\n  - {error}");
-        text
-    })
-}
-
 impl Error {
     /// An error of the file system, for `map_err`.
     pub(crate) fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
@@ -353,6 +356,7 @@ impl Error {
                 | Self::UnknownModel { .. }
                 | Self::Unpinned { .. }
                 | Self::StalePins { .. }
+                | Self::Unconfirmed { .. }
                 | Self::Malformed { .. }
                 | Self::Setting { .. }
                 | Self::NoHome { .. }

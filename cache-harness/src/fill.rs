@@ -224,7 +224,7 @@ fn refuse_if_offline(inner: &Inner, prepared: &Prepared, offline: bool, lacking:
 }
 
 /// Bytes that restoring will add beside the blobs, because the layout takes no links.
-fn copies(inner: &Inner, prepared: &Prepared) -> u64 {
+pub(crate) fn copies(inner: &Inner, prepared: &Prepared) -> u64 {
     let layout = &prepared.layout;
     let links = layout.ladder.first() == Some(&LinkMode::Hardlink)
         && fs::device(&prepared.root.path) == fs::device(inner.store.dir());

@@ -49,6 +49,7 @@
 mod address;
 mod archive;
 mod ask;
+mod builtin;
 mod bypass;
 mod cache;
 mod cached_model;
@@ -68,6 +69,8 @@ mod fetch;
 mod fill;
 mod fs;
 mod harness;
+#[cfg(feature = "cli")]
+mod hub;
 mod lock;
 mod model;
 mod notice;
@@ -112,7 +115,7 @@ pub use cache_harness_macros::cached_model;
 pub use cached_model::{CachedFile, CachedModel};
 pub use config::{ApplicationCache, Config, Mirror, Origin, Remote, RemoteMode, Setting, Token, Verify, WhenUnusable};
 pub use digest::{ParseDigestError, Sha256Digest};
-pub use error::{Credential, Error, Result};
+pub use error::{Credential, Error, HubRefusal, Result};
 pub use event::{Evict, Outcome, Request, Via};
 pub use fs::LinkMode;
 pub use model::{FilePath, InvalidName, ModelName};

@@ -3,10 +3,13 @@
 //! A `path` model is read where it stands. A `urls` model is downloaded once, into the store if that can be used,
 //! so that its first test need not fetch it again. Of several addresses only the first is asked: what the others
 //! send is compared with this pin whenever they are used. What is unpacked is pinned twice: what was sent, and each
-//! file that came out of it. Nothing here writes a catalog or a lock file.
+//! file that came out of it. Of a Hub repository the listing pins the large files, and the small ones are downloaded.
+//! Nothing here writes a catalog or a lock file.
 
 mod archive;
+mod clash;
 mod folder;
+mod hub;
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +23,7 @@ use crate::fetch::{self, Fetcher, Job};
 use crate::fs::{self, Found};
 use crate::lock::Waiting;
 use crate::model::FilePath;
-use crate::pins::{self, LockFile, PinnedFile, Pins};
+use crate::pins::{LockFile, PinnedFile, Pins};
 use crate::progress::{Progress, Step};
 use crate::store::{Checked, OnDamage, Partial, Proofs, Received, Slot, Store};
 
@@ -37,34 +40,57 @@ pub(crate) struct Pinning<'a> {
     pub(crate) lock: &'a LockFile,
 }
 
+/// Whether a model of the Hub stays at the commit that it is pinned to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commit {
+    Kept,
+    /// Its revision is looked up anew.
+    Renewed,
+}
+
+/// The pins of a model, and what is to be said about them.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    pub(crate) pins: Pins,
+    /// Files of the Hub that hold the same weights as others, in another format.
+    pub(crate) left_out: Vec<String>,
+    /// What the repository is called now, if it is no longer what the catalog calls it.
+    pub(crate) renamed: Option<String>,
+}
+
+impl From<Pins> for Pinned {
+    fn from(pins: Pins) -> Self {
+        Self { pins, left_out: Vec::new(), renamed: None }
+    }
+}
+
 impl Pinning<'_> {
-    /// The pins that `declared` has now. A model of the Hub keeps those it has.
+    /// The pins that `declared` has now. A model of the Hub keeps its commit, unless that is to be renewed or the
+    /// catalog declares another revision; and everything, if the catalog declares the same as before.
     ///
     /// # Errors
     ///
     /// A file that cannot be read or named, a download that fails or must not be made, bytes other than the digest
-    /// in the catalog, and a model of the Hub without pins of the declared source.
-    pub(crate) fn pin(self, declared: &Declared) -> Result<Pins> {
+    /// in the catalog, and what the Hub does not tell or contradicts itself in.
+    pub(crate) fn pin(self, declared: &Declared, commit: Commit) -> Result<Pinned> {
         let (archive, files) = match &declared.source {
             Source::Path(path, _) => (None, pin_path(path)?),
             Source::Urls(urls) => (None, vec![self.pin_urls(declared, urls)?]),
             Source::Archive { urls, files } => {
-                let url = urls.first().map_or("", String::as_str);
-                let path = named(url)?;
-                let download = Download { pinning: self, declared, path: &path, url };
+                let (path, address) = first(urls)?;
+                let download = Download { pinning: self, declared, path: &path, address, size: None };
                 let (archive, files) = download.unpack(files)?;
                 (Some(archive), files)
             }
-            Source::Hub { .. } => return pins::resolve(declared, self.lock),
+            Source::Hub { repo, revision, files } => return self.pin_hub(declared, (repo, revision, files), commit),
         };
-        Ok(Pins { source: declared.source.describe(), commit: None, archive, files })
+        Ok(Pins { source: declared.source.describe(), commit: None, archive, files }.into())
     }
 
     fn pin_urls(self, declared: &Declared, urls: &[String]) -> Result<PinnedFile> {
-        let url = urls.first().map_or("", String::as_str);
-        let path = named(url)?;
+        let (path, address) = first(urls)?;
         let pinned = |sha256, size| PinnedFile { path: path.clone(), size: Some(size), sha256, etag: None };
-        let download = Download { pinning: self, declared, path: &path, url };
+        let download = Download { pinning: self, declared, path: &path, address, size: None };
         let Some(sha256) = declared.sha256 else {
             let (sha256, size) = download.unknown()?;
             return Ok(pinned(sha256, size));
@@ -75,6 +101,21 @@ impl Pinning<'_> {
             _ => download.known(sha256).map(|size| pinned(sha256, size)),
         }
     }
+
+    /// Calls `fetch` with the store or, where that cannot be used, with one that is thrown away: a pin can be
+    /// made all the same.
+    fn with_store<T>(self, model: &str, fetch: impl Fn(&Store) -> Result<T>) -> Result<T> {
+        let fetched = if self.store.make_usable().is_ok() {
+            fetch(self.store)
+        } else {
+            let scratch = fs::temporary_folder("cache-harness-")?;
+            let store = Store::new(scratch.path());
+            store.create()?;
+            fetch(&store)
+        };
+        self.progress.step(if fetched.is_ok() { Step::Done { model } } else { Step::Failed { model } });
+        fetched
+    }
 }
 
 /// One file that is fetched in order to be pinned.
@@ -82,13 +123,15 @@ struct Download<'a> {
     pinning: Pinning<'a>,
     declared: &'a Declared,
     path: &'a FilePath,
-    url: &'a str,
+    address: fetch::Address,
+    /// Bytes, if they are known.
+    size: Option<u64>,
 }
 
 impl Download<'_> {
     /// Fetches bytes of which nothing is known; their digest and size.
     fn unknown(&self) -> Result<(Sha256Digest, u64)> {
-        self.with_store(|store| {
+        self.pinning.with_store(self.model(), |store| {
             let (draft, received) = self.bring_unknown(store)?;
             draft.publish(received, store, &Waiting::BRIEF)?;
             Ok((received.digest, received.size))
@@ -98,10 +141,10 @@ impl Download<'_> {
     fn bring_unknown(&self, store: &Store) -> Result<(Partial, Received)> {
         self.refuse_offline()?;
         self.refuse_plain_http()?;
-        let moved = || size(&store.partial(&Sha256Digest::of(self.url.as_bytes())));
-        let draft = self.wait(&moved, |waiting| store.draft(self.url, self.limit(), waiting))?;
-        // Nothing is known of these bytes yet, so that nobody on the way may choose them.
-        let source = [fetch::Source::Url(fetch::Address::of_other(self.url, PlainHttp::Loopback))];
+        let url = &self.address.url;
+        let moved = || size(&store.partial(&Sha256Digest::of(url.as_bytes())));
+        let draft = self.wait(&moved, |waiting| store.draft(url, self.size, self.limit(), waiting))?;
+        let source = [fetch::Source::Url(self.address.clone())];
         let bring = || self.pinning.fetcher.bring(self.job(&source), draft, self.progress());
         self.progress().ticking(self.model(), bring).partial
     }
@@ -117,7 +160,7 @@ impl Download<'_> {
     /// Makes sure that the bytes of `sha256` can be had; their size.
     fn known(&self, sha256: Sha256Digest) -> Result<u64> {
         let sources = self.sources(sha256);
-        self.with_store(|store| {
+        self.pinning.with_store(self.model(), |store| {
             let moved = || size(&store.partial(&sha256));
             loop {
                 match self.wait(&moved, |waiting| store.slot(&sha256, None, self.limit(), waiting))? {
@@ -139,38 +182,22 @@ impl Download<'_> {
         })
     }
 
-    /// Calls `fetch` with the store or, where that cannot be used, with one that is thrown away: a pin can be
-    /// made all the same.
-    fn with_store<T>(&self, fetch: impl Fn(&Store) -> Result<T>) -> Result<T> {
-        let fetched = if self.pinning.store.make_usable().is_ok() {
-            fetch(self.pinning.store)
-        } else {
-            let scratch = fs::temporary_folder("cache-harness-")?;
-            let store = Store::new(scratch.path());
-            store.create()?;
-            fetch(&store)
-        };
-        let model = self.model();
-        self.progress().step(if fetched.is_ok() { Step::Done { model } } else { Step::Failed { model } });
-        fetched
-    }
-
     fn refuse_offline(&self) -> Result<()> {
         let offline = &self.pinning.config.offline;
         if !offline.value {
             return Ok(());
         }
         let reason = format!("its bytes are not known yet, and the network is off ({})", offline.origin);
-        Err(Error::Refused { url: address::shown(self.url), reason })
+        Err(Error::Refused { url: address::shown(&self.address.url), reason })
     }
 
     /// Nothing is known of these bytes yet, so that nobody on the way may choose them.
     fn refuse_plain_http(&self) -> Result<()> {
-        if address::is_allowed(self.url, PlainHttp::Loopback).is_ok() {
+        if address::is_allowed(&self.address.url, PlainHttp::Loopback).is_ok() {
             return Ok(());
         }
         let reason = "whoever is on the way could choose what gets pinned: write its `sha256` into the catalog";
-        Err(Error::Refused { url: address::shown(self.url), reason: reason.into() })
+        Err(Error::Refused { url: address::shown(&self.address.url), reason: reason.into() })
     }
 
     fn job<'j>(&'j self, sources: &'j [fetch::Source]) -> Job<'j> {
@@ -200,9 +227,13 @@ impl Download<'_> {
     }
 }
 
-/// The file that an address names.
-fn named(url: &str) -> Result<FilePath> {
-    address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })
+/// The first of the addresses, and the file that it names.
+///
+/// Nothing is known of its bytes yet, so that nobody on the way may choose them.
+fn first(urls: &[String]) -> Result<(FilePath, fetch::Address)> {
+    let url = urls.first().map_or("", String::as_str);
+    let path = address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })?;
+    Ok((path, fetch::Address::of_other(url, PlainHttp::Loopback)))
 }
 
 fn size(path: &Path) -> u64 {

@@ -2,7 +2,10 @@
 //!
 //! It is TOML, `version = 1`, and made for review in a diff: sorted, a line a file. What this crate
 //! writes it reads back to the same value, and the same value is always written as the same bytes.
-//! A file of a newer version is read as far as it is understood, and never written.
+//! A block that was changed by anything but this crate no longer fits its `check`; one that was written by hand
+//! has none. A file of a newer version is read as far as it is understood, and never written.
+
+mod render;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::address;
 use crate::catalog::{Declared, Source};
 use crate::digest::Sha256Digest;
-use crate::document::{self, Document, Place, Placed, Table, key_text, string_text};
+use crate::document::{self, Document, Place, Placed, Table};
 use crate::error::{Error, Result};
 use crate::model::{FilePath, ModelName};
 use crate::provider_kind::ProviderKind;
@@ -20,12 +23,7 @@ use crate::provider_kind::ProviderKind;
 const VERSION: u64 = 1;
 
 /// The largest size: 2⁵³, up to which every reader of JSON or TOML agrees on integers.
-const MOST_BYTES: u64 = 1 << 53;
-
-const HEADER: &str = "\
-# Written by `cache-harness lock`, `add` and `remove`: the bytes that the models of the catalog have.
-# Commit this file, and read its changes as you read code.
-";
+pub(crate) const MOST_BYTES: u64 = 1 << 53;
 
 /// A lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,31 +87,12 @@ impl LockFile {
             for (key, table) in tables.named_tables()? {
                 let name = key.value.parse::<ModelName>();
                 let name = name.map_err(|error| table.malformed(key.place, format!("the model name {error}"), None))?;
-                models.insert(name, Pins::read(table, unknown_keys)?);
+                let pins = Pins::read(&name, table, unknown_keys)?;
+                models.insert(name, pins);
             }
         }
         unknown_keys.finish(root)?;
         Ok(Self { path: path.to_owned(), models, newer: version.value > VERSION })
-    }
-
-    /// The text of this lock file.
-    pub(crate) fn render(&self) -> String {
-        let mut text = format!("{HEADER}version = {VERSION}\n");
-        for (name, pins) in &self.models {
-            let _ = write!(text, "\n[models.{}]\nsource = {}\n", key_text(name.as_str()), string_text(&pins.source));
-            if let Some(commit) = &pins.commit {
-                let _ = writeln!(text, "commit = {}", string_text(commit));
-            }
-            if let Some(archive) = &pins.archive {
-                let _ = writeln!(text, "archive = {}", archive.render());
-            }
-            text.push_str("files = [\n");
-            for file in &pins.files {
-                let _ = writeln!(text, "  {},", file.render());
-            }
-            text.push_str("]\n");
-        }
-        text
     }
 }
 
@@ -134,18 +113,6 @@ impl UnknownKeys {
 }
 
 impl PinnedFile {
-    fn render(&self) -> String {
-        let mut text = format!("{{ path = {}", string_text(self.path.as_str()));
-        if let Some(size) = self.size {
-            let _ = write!(text, ", size = {size}");
-        }
-        let _ = write!(text, ", sha256 = \"{}\"", self.sha256);
-        if let Some(etag) = &self.etag {
-            let _ = write!(text, ", etag = {}", string_text(etag));
-        }
-        text + " }"
-    }
-
     /// The file in `table`, and where its path stands.
     fn read(mut table: Table<'_>, unknown_keys: UnknownKeys) -> Result<(Self, Place)> {
         let path = table.parsed("path", str::parse::<FilePath>)?;
@@ -161,7 +128,8 @@ impl PinnedFile {
 }
 
 impl Pins {
-    fn read(mut table: Table<'_>, unknown_keys: UnknownKeys) -> Result<Self> {
+    fn read(name: &ModelName, mut table: Table<'_>, unknown_keys: UnknownKeys) -> Result<Self> {
+        let check = table.string("check")?;
         let source = table.string("source")?;
         let source = table.required("source", source)?.value.to_owned();
         let commit = table.parsed("commit", |text| parse_hex(text, &[40]))?.map(|found| found.value);
@@ -213,10 +181,19 @@ impl Pins {
                 return Err(table.malformed(*place, message, None));
             }
         }
-        unknown_keys.finish(table)?;
         let mut files: Vec<PinnedFile> = files.into_iter().map(|(file, _)| file).collect();
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        Ok(Self { source, commit, archive, files })
+        let pins = Self { source, commit, archive, files };
+        match check {
+            // What a newer version counts in, nobody here knows.
+            Some(check) if matches!(unknown_keys, UnknownKeys::Refused) && check.value != pins.check(name) => {
+                let message = format!("what stands {} is not what its `check` was written for", table.label());
+                let hint = "take the block from version control; if the change is meant, delete this line, and \
+                            `cache-harness lock` writes it anew";
+                Err(table.malformed(check.place, message, Some(hint.into())))
+            }
+            _ => unknown_keys.finish(table).map(|()| pins),
+        }
     }
 
     /// The bytes of all files, if every size is known.

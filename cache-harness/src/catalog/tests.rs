@@ -38,10 +38,10 @@ fn each_source_has_its_defaults_and_its_description() {
 #[test]
 fn what_cannot_be_meant_is_refused_with_its_place() {
     for (text, expected) in [
-        ("[models.a]", "1:9: exactly one of `hub`, `urls` and `path` is needed in [models.a], found none"),
+        ("[models.a]", "1:9: exactly one of `hub`, `urls`, `path` and `builtin` is needed in [models.a], found none"),
         (
             "[models.a]\nhub = 'o/n'\npath = 'x'",
-            "1:9: exactly one of `hub`, `urls` and `path` is needed in [models.a], found `hub`, `path`",
+            "1:9: exactly one of `hub`, `urls`, `path` and `builtin` is needed in [models.a], found `hub`, `path`",
         ),
         (
             "[models.a]\nhub = 'o/n--m'",

@@ -5,12 +5,12 @@ use std::path::{Component, Path, PathBuf};
 use serde::Serialize;
 
 use super::catalog_text::{self, Block};
-use super::edit::{self, Edit};
-use super::{Context, Verdict, lock};
+use super::edit::{self, Edit, Unconfirmed};
+use super::{Context, Verdict, remark};
 use crate::catalog::{Declared, Source};
 use crate::error::{Error, Result};
 use crate::model::ModelName;
-use crate::pins::Pins;
+use crate::pinning::{Commit, Pinned};
 use crate::provider_kind::ProviderKind;
 use crate::units::ByteSize;
 
@@ -18,7 +18,8 @@ use crate::units::ByteSize;
 pub(super) struct Add {
     /// The name that tests ask for
     name: ModelName,
-    /// A file or folder, or an address; further addresses are mirrors of the first
+    /// `hf:owner/name` or `hf:owner/name@revision`, an address, a file or folder, or `builtin:group/name` (see `search`);
+    /// further addresses are mirrors of the first
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<String>,
     /// Whose layout the model is put into: directory, huggingface, openai-whisper or torch-hub
@@ -30,9 +31,13 @@ pub(super) struct Add {
     /// The address is one of an archive (.tar, .tar.gz, .zip …) or of a compressed file (.gz, .zst, .xz, .bz2)
     #[arg(long)]
     unpack: bool,
-    /// The files to take out of the archive, such as `*.onnx`; without it, all
-    #[arg(long, value_name = "PATTERN", requires = "unpack")]
+    /// The files to take of the repository or out of the archive, such as `*.onnx`; without it all, but of a
+    /// repository's weights only one format
+    #[arg(long, value_name = "PATTERN")]
     files: Vec<String>,
+    /// Pin a built-in model whose digest is unconfirmed, if its source confirms it
+    #[arg(long)]
+    accept_unconfirmed: bool,
 }
 
 #[derive(Serialize)]
@@ -41,6 +46,14 @@ struct Document<'a> {
     files: usize,
     bytes: u64,
     max_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
+    /// Files of the repository that hold the same weights as others.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    left_out: &'a [String],
+    /// What the repository is called now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renamed: Option<&'a str>,
     lock: &'a Path,
     catalog: &'a Path,
 }
@@ -53,10 +66,6 @@ impl Add {
         edit::refuse_newer(&inner.lock)?;
         if let Some(known) = inner.catalog.models.get(name) {
             return Ok(refuse_known(context, name, &path, known.line));
-        }
-        if let Some(repository) = self.sources.iter().find_map(|source| source.strip_prefix("hf:")) {
-            let (repo, revision) = repository.split_once('@').unwrap_or((repository, "main"));
-            return Ok(lock::refuse_hub(context, name, repo, revision, &path));
         }
         let block = match self.block(path.parent().unwrap_or(&path)) {
             Ok(block) => block,
@@ -75,7 +84,9 @@ impl Add {
         {
             return Ok(refuse(context, &format!("`{}` does not exist", source.display()), None));
         }
-        let pins = edit::pin(inner, &declared)?;
+        let unconfirmed = if self.accept_unconfirmed { Unconfirmed::Accepted } else { Unconfirmed::Refused };
+        edit::admit(inner, &declared, unconfirmed)?;
+        let pinned = edit::pin(inner, &declared, Commit::Renewed)?;
 
         let mut edit = Edit::begin(inner)?;
         if let Some(known) = edit.catalog(&context.environment)?.models.get(name) {
@@ -83,32 +94,39 @@ impl Add {
         }
         let base = edit.text.take().unwrap_or_else(|| catalog_text::NEW.to_owned());
         edit.text = Some(catalog_text::insert(&base, name, &block)?);
-        edit.lock.models.insert(name.clone(), pins.clone());
+        if !declared.is_pinned_by_builtin() {
+            edit.lock.models.insert(name.clone(), pinned.pins.clone());
+        }
         let lock = edit.lock.path.clone();
         edit.write()?;
-        self.tell(context, &declared, &pins, inner.config.max_size.value, (&lock, &path))
+        self.tell(context, &declared, &pinned, inner.config.max_size.value, (&lock, &path))
     }
 
     fn tell(
         &self,
         context: &Context,
         declared: &Declared,
-        pins: &Pins,
+        pinned: &Pinned,
         max_size: ByteSize,
         (lock, catalog): (&Path, &Path),
     ) -> Result<Verdict> {
+        let Pinned { pins, left_out, renamed } = pinned;
         let (name, files, bytes) = (self.name.as_str(), pins.files.len(), pins.bytes().unwrap_or(0));
         if context.wants_json() {
             let max_bytes = max_size.0;
-            context.json(&Document { name, files, bytes, max_bytes, lock, catalog })?;
+            let (commit, renamed) = (pins.commit.as_deref(), renamed.as_deref());
+            context.json(&Document { name, files, bytes, max_bytes, commit, left_out, renamed, lock, catalog })?;
         } else {
             let noun = if files == 1 { "file" } else { "files" };
-            context.out(&format!("added {name}: {files} {noun}, {} of {max_size}", ByteSize(bytes)))?;
+            let size = pins.bytes().map_or_else(|| "an unknown part".to_owned(), |bytes| ByteSize(bytes).to_string());
+            context.out(&format!("added {name}: {files} {noun}, {size} of {max_size}"))?;
             context.out(&format!("  #[cached_model(\"{name}\")]"))?;
         }
+        remark::tell(context, &self.name, pinned);
         if bytes > max_size.0 {
+            let fewer = if matches!(declared.source, Source::Hub { .. }) { ", or take fewer files" } else { "" };
             context.say(&format!(
-                "warning: {name} alone is larger than `max_size`: set it in [cache] to at least \"{bytes}\""
+                "warning: {name} alone is larger than `max_size`: set it in [cache] to at least \"{bytes}\"{fewer}"
             ));
         }
         if let Source::Urls(urls) | Source::Archive { urls, .. } = &declared.source
@@ -121,6 +139,19 @@ impl Add {
 
     /// The block to write into a catalog in `folder`; or what is wrong with the arguments.
     fn block(&self, folder: &Path) -> Result<Block, String> {
+        if let Some(repository) = self.sources.iter().find_map(|source| source.strip_prefix("hf:")) {
+            return self.hub_block(repository);
+        }
+        if let [source] = self.sources.as_slice()
+            && let Some(builtin) = source.strip_prefix("builtin:")
+        {
+            return self.builtin_block(builtin);
+        }
+        if !self.files.is_empty() && !self.unpack {
+            return Err(
+                "`--files` chooses files of a repository (`hf:owner/name`) or, with `--unpack`, of an archive".into()
+            );
+        }
         let provider = self.provider.or(self.hub_id.as_ref().map(|_| ProviderKind::Huggingface));
         if provider == Some(ProviderKind::Huggingface) && self.hub_id.is_none() {
             return Err(
@@ -139,6 +170,33 @@ impl Add {
             },
         };
         Ok(Block { source, provider: provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
+    }
+}
+
+impl Add {
+    /// The block of a repository of the Hub.
+    fn hub_block(&self, repository: &str) -> Result<Block, String> {
+        if self.sources.len() > 1 {
+            return Err("a repository is one source: mirrors of all models are set by `mirrors` in [cache]".into());
+        }
+        if self.unpack {
+            return Err("only what is downloaded from an address is unpacked".into());
+        }
+        let (repo, revision) = match repository.split_once('@') {
+            Some((repo, revision)) => (repo, Some(revision.to_owned())),
+            None => (repository, None),
+        };
+        let source = catalog_text::Source::Hub(repo.to_owned(), revision, self.files.clone());
+        Ok(Block { source, provider: self.provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
+    }
+
+    /// The block of a built-in model.
+    fn builtin_block(&self, builtin: &str) -> Result<Block, String> {
+        if self.unpack || !self.files.is_empty() {
+            return Err("a built-in model has one file, which is taken as it is".into());
+        }
+        let source = catalog_text::Source::Builtin(builtin.to_owned());
+        Ok(Block { source, provider: self.provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
     }
 }
 

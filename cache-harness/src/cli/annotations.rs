@@ -1,30 +1,44 @@
-//! The models that a workspace's annotations name, found in its sources without building them.
+//! The annotated tests of a workspace, found in its sources without building them.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
 
 use crate::error::Result;
 use crate::fs;
 
-/// The names in all `#[cached_model("…")]` below `folder`, sorted. Files that do not parse are passed over:
-/// the compiler will say more about them.
-pub(crate) fn models(folder: &Path) -> Result<Vec<String>> {
-    let mut found = Annotations::default();
+/// An annotated test.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Annotated {
+    /// The source file, relative to the folder that was searched.
+    pub(crate) file: PathBuf,
+    /// The test's function.
+    pub(crate) test: String,
+    /// As they stand in `#[cached_model("…")]`.
+    pub(crate) models: Vec<String>,
+}
+
+/// All annotated tests below `folder`, sorted. Files that do not parse are passed over: the compiler will say
+/// more about them.
+pub(crate) fn tests(folder: &Path) -> Result<Vec<Annotated>> {
+    let mut tests = Vec::new();
     let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        for path in fs::list(&folder)? {
+    while let Some(below) = open.pop() {
+        for path in fs::list(&below)? {
             match fs::look(&path)? {
                 fs::Found::Other if is_searched(&path) => open.push(path),
                 fs::Found::File(_) if path.extension().is_some_and(|extension| extension == "rs") => {
+                    let file = path.strip_prefix(folder).unwrap_or(&path).to_owned();
+                    let mut found = Found { file, tests: Vec::new() };
                     found.read(&path);
+                    tests.append(&mut found.tests);
                 }
                 _ => {}
             }
         }
     }
-    Ok(found.0.into_iter().collect())
+    tests.sort();
+    Ok(tests)
 }
 
 /// Build output and hidden folders hold no sources of the workspace.
@@ -33,10 +47,12 @@ fn is_searched(path: &Path) -> bool {
     !name.starts_with(b".") && name != b"node_modules" && !path.join("CACHEDIR.TAG").exists()
 }
 
-#[derive(Default)]
-struct Annotations(BTreeSet<String>);
+struct Found {
+    file: PathBuf,
+    tests: Vec<Annotated>,
+}
 
-impl Annotations {
+impl Found {
     fn read(&mut self, path: &Path) {
         let Ok(Some(text)) = fs::read_text(path) else { return };
         if text.contains("cached_model")
@@ -47,22 +63,31 @@ impl Annotations {
     }
 }
 
-impl<'ast> Visit<'ast> for Annotations {
-    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
-        let named = attribute.path().segments.last().is_some_and(|segment| segment.ident == "cached_model");
-        if named && let syn::Meta::List(list) = &attribute.meta {
-            // Options are `name = value`; what stands alone is a model.
-            let mut previous_was_equals = false;
-            for token in list.tokens.clone() {
-                if let proc_macro2::TokenTree::Literal(literal) = &token
-                    && !previous_was_equals
-                    && let syn::Lit::Str(name) = syn::Lit::new(literal.clone())
-                {
-                    self.0.insert(name.value());
-                }
-                previous_was_equals = matches!(&token, proc_macro2::TokenTree::Punct(punct) if punct.as_char() == '=');
+impl<'ast> Visit<'ast> for Found {
+    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        for attribute in &function.attrs {
+            let named = attribute.path().segments.last().is_some_and(|segment| segment.ident == "cached_model");
+            if named && let syn::Meta::List(list) = &attribute.meta {
+                let (file, test) = (self.file.clone(), function.sig.ident.to_string());
+                self.tests.push(Annotated { file, test, models: names(&list.tokens) });
             }
         }
-        visit::visit_attribute(self, attribute);
+        visit::visit_item_fn(self, function);
     }
+}
+
+/// The string literals that are no values: options are `name = value`, and what stands alone is a model.
+fn names(arguments: &proc_macro2::TokenStream) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut previous_was_equals = false;
+    for token in arguments.clone() {
+        if let proc_macro2::TokenTree::Literal(literal) = &token
+            && !previous_was_equals
+            && let syn::Lit::Str(name) = syn::Lit::new(literal.clone())
+        {
+            names.push(name.value());
+        }
+        previous_was_equals = matches!(&token, proc_macro2::TokenTree::Punct(punct) if punct.as_char() == '=');
+    }
+    names
 }

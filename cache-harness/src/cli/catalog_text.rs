@@ -26,8 +26,12 @@ pub(super) struct Block {
 
 #[derive(Debug, Clone)]
 pub(super) enum Source {
+    /// A repository, its revision, if it is not the default, and what is wanted of it.
+    Hub(String, Option<String>, Vec<String>),
     Path(String),
     Urls(Vec<String>),
+    /// The name of a built-in model.
+    Builtin(String),
     /// The addresses of an archive, and what is wanted of it.
     Archive(Vec<String>, Vec<String>),
 }
@@ -37,7 +41,17 @@ pub(super) fn insert(text: &str, name: &ModelName, block: &Block) -> Result<Stri
     let mut document = parse(text)?;
     let mut table = Table::new();
     match &block.source {
+        Source::Hub(repo, revision, files) => {
+            table.insert("hub", value(repo));
+            if let Some(revision) = revision {
+                table.insert("revision", value(revision));
+            }
+            if !files.is_empty() {
+                table.insert("files", value(files.iter().collect::<Array>()));
+            }
+        }
         Source::Path(path) => drop(table.insert("path", value(path))),
+        Source::Builtin(name) => drop(table.insert("builtin", value(name))),
         Source::Urls(urls) => drop(table.insert("urls", value(urls.iter().collect::<Array>()))),
         Source::Archive(urls, files) => {
             table.insert("urls", value(urls.iter().collect::<Array>()));

@@ -6,7 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::catalog_text;
+use super::{catalog_text, merge_rule};
+use crate::builtin::Status;
 use crate::cache::Inner;
 use crate::catalog::{Catalog, Declared, Source};
 use crate::digest::Sha256Digest;
@@ -15,8 +16,8 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fs;
 use crate::lock::{ExclusiveLock, Waiting};
-use crate::pinning::Pinning;
-use crate::pins::{LockFile, Pins};
+use crate::pinning::{Commit, Pinned, Pinning};
+use crate::pins::{self, LockFile};
 
 /// The right to change a catalog and its lock file. What is not written is as it was.
 #[must_use = "the files are written by `write`"]
@@ -48,6 +49,7 @@ impl Edit {
         if let Some(text) = &self.text {
             write(&self.path, text)?;
         }
+        merge_rule::establish(&self.lock.path)?;
         write(&self.lock.path, &self.lock.render())
     }
 }
@@ -61,15 +63,51 @@ impl Drop for Edit {
     }
 }
 
+/// Whether a digest that only third parties state may be compared with its source, and so become a pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unconfirmed {
+    Refused,
+    Accepted,
+}
+
+/// Refuses to pin a model whose digest is unconfirmed, unless it is pinned already.
+pub(super) fn admit(inner: &Inner, declared: &Declared, unconfirmed: Unconfirmed) -> Result<()> {
+    let is_pinned = || {
+        let pins = inner.lock.models.get(&declared.name);
+        pins.is_some_and(|pins| pins.source == declared.source.describe())
+    };
+    match declared.builtin {
+        Some(builtin)
+            if builtin.status == Status::Unconfirmed && unconfirmed == Unconfirmed::Refused && !is_pinned() =>
+        {
+            let model = inner.catalog.models.contains_key(&declared.name).then(|| declared.name.to_string());
+            Err(Error::Unconfirmed { builtin: builtin.name().to_string(), model })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Pins a model. What was downloaded for it stays in the cache as long as the budget has room.
-pub(super) fn pin(inner: &Inner, declared: &Declared) -> Result<Pins> {
-    let Inner { config, store, fetcher, progress, lock, .. } = inner;
-    let pins = Pinning { config, store, fetcher, progress, lock }.pin(declared);
-    let downloaded = matches!(declared.source, Source::Urls(_) | Source::Archive { .. }) && store.is_ours();
+pub(super) fn pin(inner: &Inner, declared: &Declared, commit: Commit) -> Result<Pinned> {
+    if declared.is_pinned_by_builtin() {
+        return Ok(pins::resolve(declared, &inner.lock)?.into());
+    }
+    let (config, store) = (&inner.config, &inner.store);
+    let pins = pinning(inner).pin(declared, commit);
+    let downloaded = !matches!(declared.source, Source::Path(..)) && store.is_ours();
     if downloaded && store.survey()?.used() > config.max_size.value.0 {
         inner.log_evictions(&store.trim(&inner.budget())?);
     }
+    if let (Some(builtin), Ok(pinned)) = (declared.builtin, &pins) {
+        builtin.confirm(&pinned.pins)?;
+    }
     pins
+}
+
+/// What pinning needs.
+pub(super) fn pinning(inner: &Inner) -> Pinning<'_> {
+    let Inner { config, store, fetcher, progress, lock, .. } = inner;
+    Pinning { config, store, fetcher, progress, lock }
 }
 
 /// The catalog that is edited: the one that was found, else one in the current folder.

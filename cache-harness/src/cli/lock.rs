@@ -1,20 +1,21 @@
-//! `lock [NAME…] [--check]`: pins what the catalog declares, or tells where the pins disagree with it.
+//! `lock [NAME…] [--upgrade | --check]`: pins what the catalog declares, or tells where the pins disagree with it.
 
 mod change;
 mod check;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use self::change::Change;
-use super::edit::{self, Edit};
-use super::{Context, Verdict};
+use super::edit::{self, Edit, Unconfirmed};
+use super::{Context, Verdict, remark};
 use crate::cache::Inner;
 use crate::catalog::{Declared, Source};
 use crate::error::{Error, Result};
 use crate::model::ModelName;
-use crate::pins::{LockFile, Pins};
+use crate::pinning::Commit;
+use crate::pins::Pins;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Lock {
@@ -24,6 +25,12 @@ pub(super) struct Lock {
     /// Change nothing: exit 1 if the lock file disagrees with the catalog or with files of the project
     #[arg(long)]
     check: bool,
+    /// Pin models of the Hub at the commit that their revision is at now
+    #[arg(long, conflicts_with = "check")]
+    upgrade: bool,
+    /// Pin built-in models whose digest is unconfirmed, if their source confirms it
+    #[arg(long, conflicts_with = "check")]
+    accept_unconfirmed: bool,
 }
 
 #[derive(Serialize)]
@@ -43,18 +50,25 @@ impl Lock {
         }
         edit::refuse_newer(&inner.lock)?;
         let (mut pinned, mut failed, mut verdict) = (Vec::new(), Vec::new(), Verdict::Holds);
+        let commit = if self.upgrade { Commit::Renewed } else { Commit::Kept };
+        let unconfirmed = if self.accept_unconfirmed { Unconfirmed::Accepted } else { Unconfirmed::Refused };
         for model in declared {
-            match edit::pin(inner, model) {
-                Ok(pins) => pinned.push((model, pins)),
+            // One that is not declared was named as it is called there.
+            if model.is_pinned_by_builtin() || !inner.catalog.models.contains_key(&model.name) {
+                context.say(&format!("{}: pinned by the built-in catalogue", model.name));
+                continue;
+            }
+            match edit::admit(inner, model, unconfirmed).and_then(|()| edit::pin(inner, model, commit)) {
+                Ok(found) => {
+                    remark::tell(context, &model.name, &found);
+                    pinned.push((model, found.pins));
+                }
                 Err(error) => failed.push((model, error)),
             }
         }
         self.write(context, inner, pinned)?;
         for (model, error) in failed {
             match &model.source {
-                Source::Hub { repo, revision, .. } => {
-                    verdict = refuse_hub(context, &model.name, repo, revision, &edit::catalog_path(inner));
-                }
                 // Its digest pins it. What lacks is the size, which only the unreachable source could tell.
                 Source::Urls(_) if self.names.is_empty() && model.sha256.is_some() && !is_mismatch(&error) => {
                     context.say(&format!("{}: pinned by the catalog, but not fetched: {error}", model.name));
@@ -115,24 +129,4 @@ fn is_mismatch(error: &Error) -> bool {
         Error::SourcesFailed { attempts, .. } => attempts.iter().any(is_mismatch),
         _ => false,
     }
-}
-
-/// Says what to write instead.
-pub(super) fn refuse_hub(context: &Context, name: &ModelName, repo: &str, revision: &str, catalog: &Path) -> Verdict {
-    use crate::document::{key_text, string_text};
-    let lock = LockFile::beside(catalog);
-    let version = if lock.exists() { "" } else { "version = 1\n\n" };
-    let (header, hub) = (key_text(name.as_str()), string_text(repo));
-    let (at, source) = (string_text(revision), string_text(&format!("hub:{repo}@{revision}")));
-    let hint = format!(
-        "write its block by hand; in `{}`:\n\n\
-         [models.{header}]\nhub = {hub}\nrevision = {at}\n\n\
-         and in `{}`, a line for each file:\n\n\
-         {version}[models.{header}]\nsource = {source}\ncommit = \"<40 hexadecimal digits>\"\nfiles = [\n  \
-         {{ path = \"<file>\", size = <bytes>, sha256 = \"<64 digits>\", etag = \"<sha256 of an LFS file, git blob id of another>\" }},\n]\n",
-        catalog.display(),
-        lock.display(),
-    );
-    context.failure(&format!("`{name}`: pinning a Hub repository is not built yet"), Some(&hint));
-    Verdict::Code(2)
 }

@@ -10,15 +10,22 @@ mod edit;
 mod env;
 mod evict;
 mod inventory;
+mod key;
 mod lock;
+mod merge_rule;
+mod outdated;
+mod plan;
 mod progress;
+mod remark;
 mod remove;
 mod report;
 mod restore;
 mod run;
+mod search;
 mod status;
 mod verify;
 mod warm;
+mod workspace;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -101,6 +108,14 @@ enum Command {
     Remove(remove::Remove),
     /// Pin the models of the catalog, or check the pins
     Lock(lock::Lock),
+    /// Look for a well-known model in the built-in catalogue
+    Search(search::Search),
+    /// Print the key under which CI keeps the models, derived from their pins
+    Key(key::Key),
+    /// Show what would be fetched; exit 1 if it cannot fit
+    Plan(plan::Plan),
+    /// Show what upstream has moved since models of the Hub were pinned
+    Outdated(outdated::Outdated),
     /// Show the same tests with and without the cache
     Demo(demo::Demo),
     #[command(hide = true, subcommand)]
@@ -138,6 +153,10 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Add(command) => command.run(&context),
         Command::Remove(command) => command.run(&context),
         Command::Lock(command) => command.run(&context),
+        Command::Search(command) => command.run(&context),
+        Command::Key(command) => command.run(&context),
+        Command::Plan(command) => command.run(&context),
+        Command::Outdated(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
         Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
     };

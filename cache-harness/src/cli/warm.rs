@@ -1,13 +1,13 @@
 //! `warm`: fetches ahead, in parallel.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::time::Instant;
 
 use serde::Serialize;
 
 use super::inventory::{self, State};
-use super::{Context, Verdict, annotations};
+use super::{Context, Verdict, workspace};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::event::Outcome;
@@ -56,7 +56,7 @@ struct Model {
 impl Warm {
     pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
         let cache = context.cache()?;
-        if cache.inner.catalog.path.is_none() {
+        if cache.inner.catalog.path.is_none() && self.names.is_empty() && !self.tests {
             // In the wrong folder, "nothing to do" would be taken for "done".
             return Err(Error::NoCatalog { start: cache.inner.catalog.start.clone() });
         }
@@ -113,11 +113,8 @@ pub(super) fn all(cache: &Cache) -> Vec<String> {
 
 /// The models that annotations below the catalog's folder name.
 pub(super) fn tests(cache: &Cache) -> Result<Vec<String>> {
-    let project = cache.config().project.as_deref();
-    let folder = project.and_then(Path::parent).unwrap_or(Path::new("."));
-    let mut names = annotations::models(folder)?;
-    names.retain(|name| cache.inner.catalog.get(name).is_ok());
-    Ok(names)
+    let names: BTreeSet<_> = workspace::tests(cache)?.into_iter().flat_map(|test| test.models).collect();
+    Ok(names.into_iter().collect())
 }
 
 fn check(context: &Context, cache: &Cache, names: &[String]) -> Result<Verdict> {

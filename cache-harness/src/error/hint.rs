@@ -17,12 +17,24 @@ impl Error {
             Self::Unpinned { name, .. } | Self::StalePins { name, .. } => {
                 format!("run `cache-harness lock {name}` and commit the lock file")
             }
+            Self::Unconfirmed { builtin, model } => {
+                let command = match model {
+                    Some(model) => format!("lock {model}"),
+                    None => format!("add NAME builtin:{builtin}"),
+                };
+                format!("`cache-harness {command} --accept-unconfirmed` asks its source, which confirms or refutes it")
+            }
+            Self::Refuted { .. } => {
+                "declare the file by its own `hub` or `urls` if you trust what its source has now, and report this entry"
+                    .into()
+            }
             Self::Malformed { hint, .. } => return hint.clone(),
             Self::NoHome { remedy, .. } | Self::Untrusted { remedy, .. } => (*remedy).into(),
             Self::Archive { remedy, .. } => return remedy.map(Into::into),
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
                 "if the file was meant to change, run `cache-harness lock` and review the new pin".into()
             }
+            Self::Repository { refusal, token, .. } => return refusal.hint(*token).map(Into::into),
             Self::Hub { status, token, .. } => token.hint(*status).into(),
             Self::Status { status: 401 | 403, .. } => {
                 "no token is sent to this host: use an address that needs none".into()

@@ -10,7 +10,7 @@ use crate::error::Error;
 /// Bytes that count as progress: a source that brought as many begins to count attempts anew.
 const PROGRESS: u64 = 1 << 20;
 /// The longest wait that a host may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// The longest while there is another source.
 const IMPATIENCE: Duration = Duration::from_secs(5);
 

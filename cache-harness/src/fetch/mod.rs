@@ -11,6 +11,8 @@
 //!     exchange   one request along its redirects                   host               the budget of its host
 //!       clients    the connections; line: their thread               pace  head         how often to ask, as told (pure)
 //! ```
+//!
+//! A page of an API is a single [`exchange`] that is kept in memory: `page`.
 
 mod candidates;
 mod clients;
@@ -25,6 +27,8 @@ mod line;
 mod local;
 mod message;
 mod pace;
+#[cfg(feature = "cli")]
+mod page;
 mod part;
 mod plan;
 mod retry;
@@ -43,6 +47,8 @@ use crate::model::FilePath;
 use crate::progress::{Progress, Step};
 use crate::store::{Memo, Partial, Received};
 
+#[cfg(feature = "cli")]
+pub(crate) use page::{Inquiry, Page, Refusal, Text};
 pub(crate) use source::{Address, Source};
 
 /// One file to be fetched.
@@ -174,12 +180,26 @@ impl Fetcher {
             Source::Path(_) => None,
         };
         let addresses: Vec<_> = sources.iter().filter_map(address).collect();
-        let open = || {
-            let hosts = host::Hosts::new(Some(self.hosts.clone()), self.connections);
-            line::Line::open(job.patience, hosts)
-        };
-        let line = self.line.get_or_try_init(open)?;
+        let line = self.line(job.patience)?;
         let filling = filling::Filling::new(partial, job.model, job.file.as_str(), progress, addresses.len())?;
         line.run(|clients| download::Download::new(clients, filling, &addresses, self.connections).run())
+    }
+
+    /// Reads a page of an API; `patience` is for how long no byte may arrive.
+    ///
+    /// # Errors
+    ///
+    /// No answer however often it is asked, one that tells nothing about the page, or more bytes than it may have.
+    #[cfg(feature = "cli")]
+    pub(crate) fn read(&self, inquiry: Inquiry, patience: Duration, progress: &Progress) -> Result<Page> {
+        let progress = progress.clone();
+        self.line(patience)?.run(|clients| inquiry.run(clients, progress))
+    }
+
+    fn line(&self, patience: Duration) -> Result<&line::Line> {
+        self.line.get_or_try_init(|| {
+            let hosts = host::Hosts::new(Some(self.hosts.clone()), self.connections);
+            line::Line::open(patience, hosts)
+        })
     }
 }

@@ -256,4 +256,4 @@ impl Part {
 }
 
 /// Bytes a second below which a stream counts as stalled.
-const TRICKLE: u64 = 1024;
+pub(super) const TRICKLE: u64 = 1024;

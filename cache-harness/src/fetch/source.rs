@@ -38,8 +38,15 @@ pub(crate) enum Keeper {
 }
 
 impl Address {
-    fn of_hub(url: String, token: Option<Token>) -> Self {
-        Self { url, keeper: Keeper::Hub, token, plain_http: PlainHttp::Loopback }
+    /// The address of what the Hub has at `path`, which begins with `/`.
+    pub(crate) fn of_hub(path: &str, config: &Config) -> Self {
+        let url = format!("{}{path}", config.endpoint.value);
+        Self { url, keeper: Keeper::Hub, token: config.token.clone(), plain_http: PlainHttp::Loopback }
+    }
+
+    /// The address of a file of a repository.
+    pub(crate) fn of_hub_file(repo: &str, commit: &str, path: &str, config: &Config) -> Self {
+        Self::of_hub(&format!("/{repo}/resolve/{commit}/{}", address::encode_path(path)), config)
     }
 
     /// Whoever wrote the template chose its scheme, and no redirect leads to a weaker one.
@@ -86,9 +93,8 @@ impl Source {
         match &declared.source {
             catalog::Source::Hub { repo, revision, .. } => {
                 let commit = pins.commit.as_deref().unwrap_or(revision);
-                let (endpoint, path) = (&config.endpoint.value, address::encode_path(path));
-                let url = format!("{endpoint}/{repo}/resolve/{commit}/{path}");
-                mirrors(Some((repo, commit))).chain([Self::Url(Address::of_hub(url, config.token.clone()))]).collect()
+                let hub = Self::Url(Address::of_hub_file(repo, commit, path, config));
+                mirrors(Some((repo, commit))).chain([hub]).collect()
             }
             catalog::Source::Urls(urls) | catalog::Source::Archive { urls, .. } => {
                 let address = |url: &String| Self::Url(Address::of_other(url, declared.plain_http));

@@ -28,7 +28,7 @@ impl Download<'_> {
     /// The pins of the archive and of the files in it that `patterns` mean.
     pub(super) fn unpack(&self, patterns: &[String]) -> Result<(PinnedFile, Vec<PinnedFile>)> {
         let archive = Archive::new(self.path, patterns, self.limit())?;
-        self.with_store(|store| {
+        self.pinning.with_store(self.model(), |store| {
             let sent = match self.declared.sha256 {
                 Some(sha256) => self.sent(store, sha256)?,
                 None => self.sent_unknown(store)?,
@@ -92,7 +92,7 @@ impl Download<'_> {
         path: FilePath,
         content: &mut dyn Read,
     ) -> Result<PinnedFile> {
-        let mut draft = store.draft(&format!("{sent}/{path}"), self.limit(), &Waiting::BRIEF)?;
+        let mut draft = store.draft(&format!("{sent}/{path}"), None, self.limit(), &Waiting::BRIEF)?;
         let mut buffer = vec![0; 256 * 1024];
         let received = loop {
             match content.read(&mut buffer) {

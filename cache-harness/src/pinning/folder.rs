@@ -1,8 +1,8 @@
 //! Pinning a file or folder of the project.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::clash::clash;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fs::{self, Found};
@@ -30,8 +30,8 @@ pub(crate) fn pin_path(path: &Path) -> Result<Vec<PinnedFile>> {
         return Err(refused(path, "it holds no file"));
     }
     files.sort_by(|left, right| left.path.cmp(&right.path));
-    refuse_clashes(path, &files)?;
-    Ok(files)
+    let reason = clash(files.iter().map(|file| &file.path));
+    reason.map_or(Ok(files), |reason| Err(refused(path, reason)))
 }
 
 const NOT_UTF8: &str = "its name is not UTF-8";
@@ -80,27 +80,6 @@ fn pinned(file: &Path, path: FilePath) -> Result<PinnedFile> {
     let opened = fs::open_through(file).map_err(Error::io("read", file))?;
     let (sha256, size) = Sha256Digest::of_reader(opened).map_err(Error::io("read", file))?;
     Ok(PinnedFile { path, size: Some(size), sha256, etag: None })
-}
-
-/// What the lock file would not be read back with.
-fn refuse_clashes(folder: &Path, files: &[PinnedFile]) -> Result<()> {
-    let mut taken = BTreeMap::new();
-    for file in files {
-        if let Some(other) = taken.insert(file.path.as_str().to_lowercase(), &file.path) {
-            return Err(refused(folder, format!("`{other}` and `{}` are one path on some systems", file.path)));
-        }
-    }
-    for file in files {
-        let lower = file.path.as_str().to_lowercase();
-        let mut above = lower.match_indices('/').map(|(end, _)| &lower[..end]);
-        if let Some(other) = above.find_map(|parent| taken.get(parent)) {
-            return Err(refused(
-                folder,
-                format!("`{other}` and the folder of `{}` are one path on some systems", file.path),
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn refused(path: &Path, reason: impl Into<String>) -> Error {

@@ -89,7 +89,19 @@ fn declared(source: Source, provider: ProviderKind, sha256: Option<Sha256Digest>
     let (fallback, capabilities, description) = (None, Vec::new(), None);
     let hub_id = Some("o/n".into());
     let plain_http = crate::address::PlainHttp::default();
-    Declared { name, source, provider, hub_id, fallback, sha256, plain_http, capabilities, description, line: 1 }
+    Declared {
+        name,
+        source,
+        builtin: None,
+        provider,
+        hub_id,
+        fallback,
+        sha256,
+        plain_http,
+        capabilities,
+        description,
+        line: 1,
+    }
 }
 
 #[test]
@@ -152,22 +164,91 @@ proptest! {
         prop_assert_eq!(parse(&lock.render()), Ok(lock));
     }
 
-    /// Whatever a damaged lock file still gives under the same name and source is either what was
-    /// pinned, or other pins, whose bytes are then looked for in another entry and must have their digests.
     #[test]
-    fn damage_never_changes_pins_within_their_entry(
+    fn a_damaged_file_is_refused_or_pins_the_same_bytes(
         lock in any_lock(), at in any::<proptest::sample::Index>(), byte in any::<u8>(),
     ) {
         let mut bytes = lock.render().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         let Ok(text) = String::from_utf8(bytes) else { return Ok(()) };
-        let Ok(damaged) = parse(&text) else { return Ok(()) };
-        for (name, pins) in &lock.models {
-            let Some(found) = damaged.models.get(name).filter(|found| found.source == pins.source) else { continue };
-            // An archive is no part of the entry: which one it is says nothing about the bytes that come out.
-            let same = (&found.commit, &found.files) == (&pins.commit, &pins.files);
-            prop_assert!(same || found.entry_id(None) != pins.entry_id(None));
+        if let Ok(damaged) = parse(&text) {
+            prop_assert_eq!(damaged.models, lock.models);
         }
     }
+}
+
+/// A model of the Hub, one that is unpacked, and one whose name is no bare key.
+fn sample() -> LockFile {
+    let file = |path: &str, size, etag: Option<&str>| PinnedFile {
+        path: path.parse().unwrap(),
+        size: Some(size),
+        sha256: Sha256Digest::of(path.as_bytes()),
+        etag: etag.map(Into::into),
+    };
+    let hub = Pins {
+        source: "hub:o/n@main".into(),
+        commit: Some("0".repeat(40)),
+        archive: None,
+        files: vec![file("a b", 10, Some(SHA)), file("c/d", 2, None)],
+    };
+    let archive = Some(file("m.zip", 7, None));
+    let unpacked = Pins { source: "unpack:m.zip".into(), commit: None, archive, files: vec![file("x", 1, None)] };
+    let models = BTreeMap::from([("o/n".parse().unwrap(), hub), ("v1.2".parse().unwrap(), unpacked)]);
+    LockFile { path: "f".into(), models, newer: false }
+}
+
+/// Every text that one wrong, missing or additional character makes of `text`.
+fn slips(text: &str) -> impl Iterator<Item = String> {
+    let typed = "\"'#\\,.=]{_ \n\u{0}01afxAé".chars();
+    let places = (0..=text.len()).filter(|at| text.is_char_boundary(*at));
+    places.flat_map(move |at| {
+        let (before, rest) = text.split_at(at);
+        let after = rest.chars().next().map_or("", |character| &rest[character.len_utf8()..]);
+        let slip = move |typed: char| [format!("{before}{typed}{rest}"), format!("{before}{typed}{after}")];
+        typed.clone().flat_map(slip).chain([format!("{before}{after}")])
+    })
+}
+
+#[test]
+fn one_wrong_character_is_refused_with_its_place_or_pins_the_same_bytes() {
+    let lock = sample();
+    let text = lock.render();
+    let (mut refused, mut harmless) = (0, 0);
+    for damaged in slips(&text) {
+        match LockFile::parse(Path::new("f"), &damaged) {
+            Ok(found) => {
+                assert_eq!(found.models, lock.models, "{damaged}");
+                harmless += 1;
+            }
+            Err(Error::Malformed { line, message, .. }) => {
+                assert!((1..=text.lines().count() + 1).contains(&line) && !message.is_empty(), "{damaged}");
+                refused += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(refused > 10 * text.len() && harmless > text.len(), "{refused} refused, {harmless} harmless");
+}
+
+#[test]
+fn a_line_that_went_missing_is_refused_and_a_block_without_check_is_read() {
+    let lock = sample();
+    let lines: Vec<String> = lock.render().lines().map(ToOwned::to_owned).collect();
+    for gone in 0..lines.len() {
+        let rest: Vec<_> = lines.iter().enumerate().filter(|(at, _)| *at != gone).map(|(_, line)| &**line).collect();
+        if let Ok(found) = parse(&rest.join("\n")) {
+            assert_eq!(found.models, lock.models, "without `{}`", lines[gone]);
+        }
+    }
+    let edited = lock.render().replace("size = 10", "size = 11");
+    let check = sample().models[&"o/n".parse().unwrap()].check(&"o/n".parse().unwrap());
+    assert_eq!(
+        parse(&edited).unwrap_err(),
+        "f:12:9: what stands in [models.\"o/n\"] is not what its `check` was written for\n\
+         hint: take the block from version control; if the change is meant, delete this line, and \
+         `cache-harness lock` writes it anew"
+    );
+    let unchecked = edited.replace(&format!("check = \"{check}\" # o/n\n"), "");
+    assert_eq!(parse(&unchecked).unwrap().models[&"o/n".parse().unwrap()].files[0].size, Some(11));
 }

@@ -91,13 +91,15 @@ impl Store {
     }
 
     /// A partial for what `url` will send, when nobody knows its digest yet: until [`Partial::publish`] it is named
-    /// by the digest of the address, so that two processes do not fetch the same at once.
+    /// by the digest of the address, so that two processes do not fetch the same at once. `size` is that of the file,
+    /// if it is known.
     #[cfg(feature = "cli")]
-    pub(crate) fn draft(&self, url: &str, limit: u64, waiting: &Waiting<'_>) -> Result<Partial> {
+    pub(crate) fn draft(&self, url: &str, size: Option<u64>, limit: u64, waiting: &Waiting<'_>) -> Result<Partial> {
         let digest = Sha256Digest::of(url.as_bytes());
         let lock = ExclusiveLock::acquire(&self.partial(&digest), waiting)?;
         let target = self.blob(&digest);
-        let (lock, size, hashable, position, tail, keep) = (Some(lock), None, 0, Arc::default(), None, Keep::No);
+        let (lock, limit) = (Some(lock), size.unwrap_or(limit));
+        let (hashable, position, tail, keep) = (0, Arc::default(), None, Keep::No);
         let mut draft = Partial { lock, digest, size, limit, target, hashable, position, tail, keep };
         draft.restart()?;
         Ok(draft)

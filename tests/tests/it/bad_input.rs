@@ -71,7 +71,7 @@ fn a_catalog_that_cannot_be_meant_is_told_with_line_and_column() {
         ),
         (
             "[models.m]\nhub = \"o/m\"\npath = \"x\"\n",
-            "1:9: exactly one of `hub`, `urls` and `path` is needed in [models.m], found `hub`, `path`",
+            "1:9: exactly one of `hub`, `urls`, `path` and `builtin` is needed in [models.m], found `hub`, `path`",
         ),
         ("[cache]\nmax_size = 5\n", "2:12: `max_size` in [cache] must be a string, found an integer"),
         (

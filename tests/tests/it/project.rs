@@ -51,6 +51,13 @@ impl Project {
         self.write("cache-harness.lock", &format!("version = 1\n{blocks}"));
     }
 
+    /// `cache-harness.lock` as a person would write it: no comment behind a line, and no `check`.
+    pub(crate) fn pins(&self) -> String {
+        let text = std::fs::read_to_string(self.dir().join("cache-harness.lock")).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("check = "));
+        lines.fold(String::new(), |pins, line| pins + line.split(" # ").next().unwrap_or_default() + "\n")
+    }
+
     /// A variable for all commands to come.
     pub(crate) fn set(&mut self, name: &str, value: impl AsRef<str>) {
         self.variables.push((name.to_owned(), value.as_ref().to_owned()));

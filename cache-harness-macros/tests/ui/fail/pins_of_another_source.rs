@@ -8,4 +8,12 @@ fn another_revision() {}
 #[test]
 fn another_folder() {}
 
+#[cached_model("zipped")]
+#[test]
+fn another_archive() {}
+
+#[cached_model("zebra-files")]
+#[test]
+fn other_files() {}
+
 fn main() {}

@@ -15,6 +15,9 @@ pub(super) struct Change {
     /// The source before and after, if it is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<(String, String)>,
+    /// The commit before and after, if it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<(Option<String>, Option<String>)>,
     /// The files that differ.
     pub(super) files: Vec<FileChange>,
     #[serde(skip)]
@@ -48,6 +51,12 @@ impl Change {
             }
             _ => None,
         };
+        let commit = match (before, after) {
+            (Some(before), Some(after)) if before.commit != after.commit => {
+                Some((before.commit.clone(), after.commit.clone()))
+            }
+            _ => None,
+        };
         let outcome = match (before, after) {
             (None, _) => Outcome::Pinned,
             (_, None) => Outcome::Dropped,
@@ -55,7 +64,7 @@ impl Change {
             _ => Outcome::Changed,
         };
         let total = after.map_or((0, 0), |pins| (pins.files.len(), pins.bytes().unwrap_or(0)));
-        Self { name: name.clone(), outcome, source, files: changed(&files(before), &files(after)), total }
+        Self { name: name.clone(), outcome, source, commit, files: changed(&files(before), &files(after)), total }
     }
 
     /// As a person reads it: the model, and below it the files that differ.
@@ -70,8 +79,15 @@ impl Change {
             Outcome::Dropped => vec![format!("{name}: dropped, for it is not in the catalog")],
             Outcome::Changed => {
                 let source = self.source.iter().map(|(before, after)| format!("  source: {before} -> {after}"));
+                let or_none = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "none".to_owned());
+                let commit = self.commit.iter();
+                let commit =
+                    commit.map(|(before, after)| format!("  commit: {} -> {}", or_none(before), or_none(after)));
                 let head = std::iter::once(format!("{name}: changed"));
-                head.chain(source).chain(self.files.iter().map(|file| format!("  {}", file.line()))).collect()
+                head.chain(source)
+                    .chain(commit)
+                    .chain(self.files.iter().map(|file| format!("  {}", file.line())))
+                    .collect()
             }
         }
     }

@@ -91,7 +91,7 @@ fn reasons(declared: &Declared, locked: Option<&Pins>) -> Vec<String> {
             let other = locked.files.iter().find(|file| file.sha256 != sha256);
             other.map(|file| other_digest(file, sha256)).into_iter().collect()
         }
-        (Source::Archive { files, .. }, sha256) => {
+        (Source::Hub { files, .. } | Source::Archive { files, .. }, sha256) => {
             let wants =
                 |path: &FilePath| files.is_empty() || files.iter().any(|pattern| matches(pattern, path.as_str()));
             let unwanted = locked.files.iter().filter(|file| !wants(&file.path));
@@ -100,6 +100,6 @@ fn reasons(declared: &Declared, locked: Option<&Pins>) -> Vec<String> {
             let other = other.filter(|(archive, sha256)| archive.sha256 != *sha256);
             other.map(|(archive, sha256)| other_digest(archive, sha256)).chain(unwanted).collect()
         }
-        (Source::Urls(_) | Source::Hub { .. }, _) => Vec::new(),
+        (Source::Urls(_), _) => Vec::new(),
     }
 }
