@@ -86,6 +86,8 @@ mod provider_kind;
 mod report;
 mod restore;
 mod run;
+#[cfg(any(feature = "cli", fuzzing))]
+mod signature;
 mod store;
 mod suggestion;
 #[cfg(feature = "testkit")]
