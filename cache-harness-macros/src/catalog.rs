@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use syn::LitStr;
 
 use crate::builtin;
-use crate::document::{self, Declaration, Pinning, Unreadable};
+use crate::document::{self, Declaration, Pinned, Pinning, Unreadable};
 use crate::errors::Errors;
 use crate::name::FULL;
 use crate::suggestion::{near_miss, one_of};
@@ -90,7 +90,7 @@ pub(crate) fn check(
 struct Files<'f> {
     catalog: &'f Path,
     declared: BTreeMap<String, Declaration>,
-    pinned: BTreeMap<String, String>,
+    pinned: BTreeMap<String, Pinned>,
 }
 
 impl Files<'_> {
@@ -148,6 +148,11 @@ impl Files<'_> {
     /// Whether the model or variant of just this name is there; of a variant the model is.
     fn check_one(&self, name: &str) -> Result<(), String> {
         match (self.declared.get(name), name.split_once('@')) {
+            (Some(declaration), Some((model, _))) if declaration.stand_in => {
+                let signature = |name: &str| self.pinned.get(name)?.signature.as_ref();
+                check_pins(name, self.catalog, declaration, &self.pinned)
+                    .and_then(|()| check_stand_in((name, signature(name)), (model, signature(model))))
+            }
             (Some(declaration), _) => check_pins(name, self.catalog, declaration, &self.pinned),
             // It was checked with its model: a built-in one.
             (None, None) => Ok(()),
@@ -175,14 +180,14 @@ fn check_pins(
     name: &str,
     catalog: &Path,
     declaration: &Declaration,
-    pinned: &BTreeMap<String, String>,
+    pinned: &BTreeMap<String, Pinned>,
 ) -> Result<(), String> {
     let unconfirmed = if declaration.builtin.is_some() { " --accept-unconfirmed" } else { "" };
     let declaration = &match &declaration.builtin {
         Some(known) => builtin_declaration(name, known)?,
         None => declaration.clone(),
     };
-    match (pinned.get(name), &declaration.source) {
+    match (pinned.get(name).map(|pinned| &pinned.source), &declaration.source) {
         (None, _) if declaration.pinning == Pinning::LockFile => Err(format!(
             "the model `{name}` is declared in `{}`, but not pinned in the lock file beside it\nhint: run `cache-harness lock {name}{unconfirmed}`",
             catalog.display()
@@ -195,6 +200,19 @@ fn check_pins(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a stand-in is known to declare what its model does; of each name and signature.
+fn check_stand_in(
+    (name, own): (&str, Option<&String>),
+    (model, models): (&str, Option<&String>),
+) -> Result<(), String> {
+    let reason = match (own, models) {
+        (Some(own), Some(models)) if own == models => return Ok(()),
+        (Some(_), Some(_)) => format!("has another signature than `{model}`"),
+        _ => format!("was not compared with `{model}`"),
+    };
+    Err(format!("the stand-in `{name}` {reason}\nhint: run `cache-harness lock {model} {name}`"))
 }
 
 /// What the built-in model that `name` is declared as says of its source.

@@ -24,8 +24,8 @@ use std::io::{self, Read, Seek};
 use self::header::Header;
 use crate::digest::Sha256Digest;
 
-/// Digits of a signature in the lock file, as many as its `check` has: this protects from slips too.
-pub(crate) const DIGITS: usize = 16;
+/// Digits of a signature in the lock file.
+const DIGITS: usize = 16;
 
 /// The most memory that the parts of a model may take, all its files together: a million of them, which is ten times
 /// what the largest models have.

@@ -22,6 +22,7 @@ mod report;
 mod restore;
 mod run;
 mod search;
+mod stand_in;
 mod status;
 mod verify;
 mod warm;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::edit::{self, Edit};
-use super::{Context, Verdict, catalog_text};
+use super::{Context, Verdict, catalog_text, stand_in};
 use crate::catalog::Declared;
 use crate::error::{Error, Result};
 
@@ -52,6 +52,12 @@ impl Remove {
         }
         edit.text = Some(text);
         edit.lock.models.retain(|other, _| !other.belongs_to(name));
+        for (model, pins) in &mut edit.lock.models {
+            // Without its last stand-in a model has nothing to be compared with.
+            if model.as_str() == name.model() && !stand_in::stand_ins(&catalog, model).any(|one| one.name != *name) {
+                pins.signature = None;
+            }
+        }
         let lock = edit.lock.path.clone();
         if !self.dry_run {
             edit.write()?;
