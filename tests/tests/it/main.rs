@@ -37,3 +37,4 @@ mod suite;
 mod tampering;
 mod traced;
 mod unusable;
+mod variants;
