@@ -12,6 +12,7 @@ mod arriving_archives;
 mod attacks;
 mod bad_input;
 mod bad_server;
+mod bot;
 mod budget;
 mod builtin;
 mod faults;
