@@ -123,6 +123,26 @@ fn the_stronger_wish_chooses_and_a_name_with_a_variant_is_fixed() {
 }
 
 #[test]
+fn in_a_hub_layout_the_branch_leads_to_what_was_restored_last() {
+    let (_server, project) = project();
+    let catalog = std::fs::read_to_string(project.dir().join("cache-harness.toml")).unwrap();
+    project.write("cache-harness.toml", &catalog.replacen("provider = \"directory\"\n", "", 1));
+    let hub = project.home().join(".cache/huggingface/hub/models--owner--tiny");
+    let read = || {
+        let commit = std::fs::read_to_string(hub.join("refs/main")).unwrap();
+        let bytes = std::fs::read(hub.join("snapshots").join(&commit).join("model.safetensors")).unwrap();
+        (commit, bytes.len() as u64)
+    };
+    for _ in 0..2 {
+        project.run(&["restore", "tiny"]).succeeded();
+        assert_eq!(read(), (COMMIT.to_owned(), SIZE));
+        project.run(&["restore", "tiny@mini"]).succeeded();
+        let (commit, size) = read();
+        assert!(commit != COMMIT && size == 4, "{commit} {size}");
+    }
+}
+
+#[test]
 fn plan_key_and_warm_cover_what_is_chosen_and_what_annotations_fix() {
     let (server, project) = project();
     let key = |arguments: &[&str]| project.json(&[&["key"], arguments].concat());
