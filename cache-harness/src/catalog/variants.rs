@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::{Catalog, Declared, read_model};
 use crate::config::{Origin, Setting, Variants};
-use crate::document::{Place, Placed, Table};
+use crate::document::{Place, Table};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::model::{FULL, ModelName, check_variant};
@@ -59,13 +59,12 @@ pub(super) fn read(model: &Declared, table: Table<'_>, folder: &Path, environmen
         }
         let stand_in = table.boolean("stand_in")?.is_some_and(|found| found.value);
         let declared = read_model(name, &mut table, Some(model), folder, environment)?;
-        let (place, fallback) = fallback.map(|Placed { value, place }| (place, value)).unzip();
-        let (on, line) = (on.map(|found| found.value), table.line(key.place));
+        let line = table.line(key.place);
         table.finish()?;
-        let fallback_place = place;
-        let fallback = fallback.or_else(|| model.fallback.clone());
-        variants
-            .push(Read { declared: Declared { on, stand_in, line, fallback, ..declared }, fallback: fallback_place });
+        let (own, place) = fallback.map(|found| (found.value, found.place)).unzip();
+        let fallback = own.or_else(|| model.fallback.clone());
+        let declared = Declared { fallback, on: on.map(|found| found.value), stand_in, line, ..declared };
+        variants.push(Read { declared, fallback: place });
     }
     Ok(variants)
 }
@@ -134,7 +133,8 @@ impl Catalog {
             Err(Error::Setting { name: setting.origin.to_string(), message: format!("{what}: {hint}") })
         };
         for (model, wanted) in setting.value.single() {
-            if !self.models.contains_key(model) && !(wanted == FULL && self.get(model.as_str()).is_ok()) {
+            let is_builtin = || wanted == FULL && self.get(model.as_str()).is_ok();
+            if !self.models.contains_key(model) && !is_builtin() {
                 let models = self.names().filter(|name| !name.contains('@')).collect();
                 return unknown(format!("no model is named `{model}`"), model.as_str(), models);
             }

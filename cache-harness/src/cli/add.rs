@@ -151,7 +151,7 @@ impl Add {
         if let Source::Urls(urls) | Source::Archive { urls, .. } = &declared.source
             && urls.len() > 1
         {
-            context.say("only the first address was asked; what the mirrors send is compared with its bytes");
+            context.say("one address sent the bytes; what the others send is compared with them");
         }
         Ok(Verdict::Holds)
     }

@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(removed(apart, "a"), "\n# far\n\n[cache]\n");
         assert_eq!(
             inserted("models = { a = { path = 'a' } }\n", "a@q5"),
-            "models = { a = { path = 'a', variants = { q5 = { path = \"x\" } } } }\n"
+            "models = { a = { path = 'a' , variants = { q5 = { path = \"x\" } } } }\n"
         );
     }
 

@@ -117,8 +117,8 @@ fn project(cache: &Cache) -> Result<Vec<String>> {
     let declared = &cache.inner.catalog.models;
     // Without variants no annotation can name another model of the catalog.
     if declared.keys().any(|name| name.variant().is_some()) {
-        let named = workspace::models(cache, &workspace::tests(cache)?).into_iter();
-        names = named.filter(|name| declared.keys().any(|known| known.as_str() == name)).collect();
+        let all = workspace::models(cache, &workspace::tests(cache)?).into_iter();
+        names = all.filter(|name| declared.keys().any(|known| known.as_str() == name)).collect();
     }
     Ok(names)
 }
