@@ -185,7 +185,7 @@ async fn ask(request: Request, range: Range<u64>, size: u64, file: String, clien
         Ok(answer) => answer,
         Err(pause) => {
             let url = public(&request.address.url);
-            return Err(Error::Status { url, status: 429, retry_after: Some(pause) });
+            return Err(Error::Status { url, status: 429, code: None, retry_after: Some(pause) });
         }
     };
     let (head, url) = (&answer.head, public(answer.url.as_str()));
@@ -206,7 +206,10 @@ async fn ask(request: Request, range: Range<u64>, size: u64, file: String, clien
             let reason = format!("it sent another part than bytes {} to {}", range.start, range.end - 1);
             return Err(Error::Refused { url, reason });
         }
-        _ => return Err(Error::Status { url, status, retry_after: head.retry_after }),
+        _ => {
+            let (code, retry_after) = (head.code.clone(), head.retry_after);
+            return Err(Error::Status { url, status, code, retry_after });
+        }
     };
     if let Some(actual) = said.filter(|actual| *actual != size) {
         return Err(Error::SizeMismatch { file, origin: url, expected: size, actual });

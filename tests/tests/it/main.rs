@@ -34,6 +34,7 @@ mod placing;
 mod plan;
 mod rate_limit;
 mod resume;
+mod stand_in;
 mod suite;
 mod tampering;
 mod traced;
