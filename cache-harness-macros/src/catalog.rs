@@ -260,6 +260,8 @@ fn unknown_name_hint(name: &str, declared: &BTreeMap<String, Declaration>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
     use proc_macro2::Span;
 
     /// What is reported on the name `minilm`.
@@ -300,6 +302,33 @@ mod tests {
         let report = report(&surroundings);
         assert!(report.contains("could not read `"), "{report}");
         assert!(report.contains("elsewhere.toml"), "{report}");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test writes the files that it checks")]
+    fn a_stand_in_has_to_have_the_signature_of_its_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write(
+            "cache-harness.toml",
+            "[models.minilm]\npath = 'a'\n[models.minilm.variants.mini]\npath = 'b'\nstand_in = true\n",
+        );
+        let report = |model: &str, mini: &str| {
+            let block = |name, source, signature| format!("[models.{name}]\nsource = 'path:{source}'\n{signature}\n");
+            write("cache-harness.lock", &(block("minilm", "a", model) + &block("'minilm@mini'", "b", mini)));
+            report(&Surroundings { manifest_dir: folder.path().to_owned(), configured: None })
+        };
+        let (one, other) = ("signature = '0123456789abcdef'", "signature = '0123456789abcde0'");
+        assert_eq!(report(one, one), "");
+        for (model, mini, expected) in [
+            (one, other, "the stand-in `minilm@mini` has another signature than `minilm`"),
+            (one, "", "the stand-in `minilm@mini` was not compared with `minilm`"),
+            ("", one, "the stand-in `minilm@mini` was not compared with `minilm`"),
+            ("", "", "run `cache-harness lock minilm minilm@mini`"),
+        ] {
+            let report = report(model, mini);
+            assert!(report.contains(expected), "{report}");
+        }
     }
 
     #[test]

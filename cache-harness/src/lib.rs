@@ -102,6 +102,8 @@ mod warm;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::fetch::fuzzing::{fields, pace, record};
+    #[cfg(any(feature = "cli", fuzzing))]
+    pub use crate::signature::fuzzing::headers;
     #[cfg(feature = "archives")]
     pub use crate::unpack::fuzzing::{archive, names};
 }

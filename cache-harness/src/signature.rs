@@ -10,6 +10,8 @@
 //! here nobody has compared it with a digest yet.
 
 mod difference;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod gguf;
 mod header;
 mod onnx;

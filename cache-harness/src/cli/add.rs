@@ -14,7 +14,6 @@ use crate::pinning::{Commit, Pinned};
 use crate::provider_kind::ProviderKind;
 use crate::units::ByteSize;
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, clap::Args)]
 pub(super) struct Add {
     /// The name that tests ask for; NAME@VARIANT declares a variant of a model

@@ -32,14 +32,16 @@ struct Family<'a> {
 
 /// Signs those of the pins that are of a stand-in or of a model that has one.
 pub(super) fn sign(inner: &Inner, catalog: &Catalog, mut pinned: Vec<(ModelName, Pins)>) -> Signed {
-    pinned.iter_mut().for_each(|(_, pins)| pins.signature = None);
+    for (_, pins) in &mut pinned {
+        pins.signature = None;
+    }
     let mut signed = Signed { pinned, ..Signed::default() };
     for family in families(catalog) {
         if !signed.pinned.iter().any(|(name, _)| family.has(name)) {
             continue;
         }
         match family.sign(inner, &signed.pinned) {
-            Ok(signature) => signed.accept(&family, &signature, &inner.lock),
+            Ok(signature) => signed.accept(&family, signature.as_deref(), &inner.lock),
             Err(error) => {
                 signed.pinned.retain(|(name, _)| !family.has(name));
                 signed.refused.push(error);
@@ -62,12 +64,15 @@ pub(super) fn stand_ins<'a>(catalog: &'a Catalog, name: &'a ModelName) -> impl I
 }
 
 impl Signed {
-    fn accept(&mut self, family: &Family<'_>, signature: &Option<String>, lock: &LockFile) {
+    fn accept(&mut self, family: &Family<'_>, signature: Option<&str>, lock: &LockFile) {
         for member in family.members() {
             if let Some((_, pins)) = self.pinned.iter_mut().find(|(name, _)| *name == member.name) {
-                pins.signature.clone_from(signature);
-            } else if let Some(pins) = lock.models.get(&member.name).filter(|pins| pins.signature != *signature) {
-                self.beside.push((member.name.clone(), Pins { signature: signature.clone(), ..pins.clone() }));
+                pins.signature = signature.map(ToOwned::to_owned);
+            } else if let Some(pins) =
+                lock.models.get(&member.name).filter(|pins| pins.signature.as_deref() != signature)
+            {
+                self.beside
+                    .push((member.name.clone(), Pins { signature: signature.map(ToOwned::to_owned), ..pins.clone() }));
             }
         }
     }
