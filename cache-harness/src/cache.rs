@@ -195,7 +195,8 @@ impl Cache {
         let CachedModelParts { prepared, folder, files, outcome, bytes, lease, private, .. } = parts;
         let fallback_for = (outcome == Outcome::Fallback).then(|| ask.name.parse().ok()).flatten();
         let held = Held { lease, private, cache: Arc::clone(&self.inner) };
-        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, _held: held }
+        let offline = ask.offline.unwrap_or(self.inner.config.offline.value);
+        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, offline, _held: held }
     }
 }
 

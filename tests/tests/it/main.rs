@@ -14,6 +14,7 @@ mod bad_input;
 mod bad_server;
 mod budget;
 mod builtin;
+mod environment;
 mod faults;
 mod faults_in_parts;
 mod full_disk;
