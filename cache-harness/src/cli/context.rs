@@ -106,24 +106,44 @@ impl Context {
         }
     }
 
+    /// Whether somebody is there to answer.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.global.json && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Says what belongs to a question.
+    #[expect(clippy::unused_self, reason = "every word of a command goes through its context")]
+    pub(crate) fn ask(&self, text: &str) {
+        let _ = write!(anstream::stderr(), "{text}");
+    }
+
+    /// What a person answers to `question`; empty at the end of the input.
+    pub(crate) fn answer(&self, question: &str) -> Result<String> {
+        self.ask(question);
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(Error::io("read from", "stdin"))?;
+        Ok(answer.trim().to_owned())
+    }
+
     /// Whether to go on with something that cannot be undone.
     ///
     /// # Errors
     ///
     /// Outside a terminal, where nobody can answer, `--yes` is needed.
-    #[expect(clippy::unused_self, reason = "every word of a command goes through its context")]
     pub(crate) fn confirm(&self, yes: bool, question: &str) -> Result<bool> {
         if yes {
             return Ok(true);
         }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !self.can_ask() {
             let message = format!("needed where nobody can answer \"{question}\"; `--dry-run` tells what would go");
             return Err(Error::Setting { name: "--yes".to_owned(), message });
         }
-        let _ = write!(anstream::stderr(), "{question} [y/N] ");
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(Error::io("read from", "stdin"))?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        self.affirmed(question)
+    }
+
+    /// Whether a person says yes.
+    pub(crate) fn affirmed(&self, question: &str) -> Result<bool> {
+        Ok(matches!(self.answer(&format!("{question} [y/N] "))?.as_str(), "y" | "Y" | "yes"))
     }
 }
 

@@ -99,6 +99,7 @@ impl Lock {
     }
 
     fn write(&self, context: &Context, inner: &Inner, pinned: Vec<(&Declared, Pins)>) -> Result<()> {
+        let names: Vec<_> = pinned.iter().map(|(model, _)| model.name.clone()).collect();
         let mut edit = Edit::begin(inner)?;
         let mut changes = Vec::new();
         for (model, pins) in pinned {
@@ -116,6 +117,7 @@ impl Lock {
         }
         let lock = edit.lock.path.clone();
         edit.write()?;
+        edit::keep(context, &names);
         if context.wants_json() {
             return context.json(&Document { models: changes, lock });
         }

@@ -2,6 +2,7 @@
 
 mod add;
 mod annotations;
+mod application;
 mod catalog_text;
 mod clean;
 mod context;
@@ -13,10 +14,13 @@ mod inventory;
 mod key;
 mod lock;
 mod merge_rule;
+mod origins;
 mod outdated;
 mod plan;
 mod progress;
+mod prune;
 mod remark;
+mod removal;
 mod remove;
 mod report;
 mod restore;
@@ -97,9 +101,9 @@ enum Command {
     /// Remove models, or the project's other caches
     Clean(clean::Clean),
     /// Evict what the retention policy does not let stay
-    Prune(clean::Prune),
+    Prune(prune::Prune),
     /// Prune, and remove leftovers and partials
-    Optimize(clean::Optimize),
+    Optimize(prune::Optimize),
     /// Evict named models
     Evict(evict::Evict),
     /// Declare a model in the catalog and pin it

@@ -7,6 +7,8 @@ mod parts;
 mod pinned;
 mod project;
 
+mod added;
+mod application_caches;
 mod archives;
 mod arriving_archives;
 mod attacks;
@@ -30,6 +32,7 @@ mod merging;
 mod mirrors;
 mod offline;
 mod one_download;
+mod origins;
 mod placing;
 mod plan;
 mod rate_limit;

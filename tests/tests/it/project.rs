@@ -27,6 +27,14 @@ pub(crate) fn left_out(claim: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "left out: {claim}, as {reason}");
 }
 
+/// Runs a command whose input is typed; returns all that it showed.
+pub(crate) fn type_into(mut command: Command, keys: &str) -> String {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(keys.as_bytes()).unwrap();
+    let ended = Ended::of(&child.wait_with_output().unwrap());
+    ended.stdout + &ended.stderr
+}
+
 impl Project {
     /// A project with this `cache-harness.toml`, a cold store, and a disk that may be filled.
     pub(crate) fn new(catalog: &str) -> Self {
