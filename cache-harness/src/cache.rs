@@ -314,13 +314,21 @@ impl Inner {
 
     /// Tells a person and the report, once per process.
     pub(crate) fn warn_once(&self, text: &str) {
+        if self.note(text) {
+            notice::warn(text);
+        }
+    }
+
+    /// Tells the report, once per process; whether this was the first time.
+    pub(crate) fn note(&self, text: &str) -> bool {
         static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
         let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.iter().any(|known| known == text) {
-            told.push(text.to_owned());
-            notice::warn(text);
-            let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
-            self.record(&Event::Warning(warning));
+        if told.iter().any(|known| known == text) {
+            return false;
         }
+        told.push(text.to_owned());
+        let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
+        self.record(&Event::Warning(warning));
+        true
     }
 }

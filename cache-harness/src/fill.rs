@@ -125,6 +125,9 @@ fn lead(
         // Only now is it known what it all takes: sizes that are not pinned, folders, copies where no link was possible.
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
     }
+    if !lacking.is_empty() {
+        inner.note_room();
+    }
 
     let damaged = lacking.iter().filter(|lacking| lacking.is_repair());
     account.repairs.extend(damaged.map(|lacking| lacking.file.path.to_string()));

@@ -87,6 +87,7 @@ mod provider;
 mod provider_kind;
 mod report;
 mod restore;
+mod room;
 mod run;
 mod store;
 mod suggestion;

@@ -29,6 +29,8 @@ struct Document {
     max_bytes: u64,
     used_bytes: u64,
     partial_bytes: u64,
+    /// Of the disk, for any program.
+    free_bytes: Option<u64>,
     models: Vec<Model>,
     application_caches: Vec<ApplicationCache>,
     warnings: Vec<String>,
@@ -98,19 +100,13 @@ fn document(cache: &Cache) -> Result<Document> {
             warnings.push(format!("{} is corrupt: run `cache-harness verify --repair {}`", model.name, model.name));
         }
     }
-    if used_bytes > max_bytes / 10 * 9 {
-        let (used, max) = (ByteSize(used_bytes), ByteSize(max_bytes));
-        warnings.push(format!("{used} of {max} are used: run `cache-harness prune`, or raise max_size"));
-    }
-    if let Some(free) = fs::free_bytes(store.dir()).filter(|free| *free < config.min_free_disk.value.0) {
-        let (free, least) = (ByteSize(free), config.min_free_disk.value);
-        warnings.push(format!("the disk has {free} free, less than min_free_disk ({least})"));
-    }
+    warnings.extend(cache.inner.warnings_of_room(&survey));
     Ok(Document {
         dir: store.dir().to_owned(),
         max_bytes,
         used_bytes,
         partial_bytes: survey.partial_bytes(),
+        free_bytes: fs::free_bytes(store.dir()),
         models,
         application_caches: application_caches.collect(),
         warnings,
@@ -120,7 +116,8 @@ fn document(cache: &Cache) -> Result<Document> {
 
 fn text(document: &Document) -> String {
     let (used, max) = (ByteSize(document.used_bytes), ByteSize(document.max_bytes));
-    let mut lines = vec![format!("{}", document.dir.display()), format!("{used} of {max} used"), String::new()];
+    let free = document.free_bytes.map(|free| format!(", {} free on the disk", ByteSize(free))).unwrap_or_default();
+    let mut lines = vec![format!("{}", document.dir.display()), format!("{used} of {max} used{free}"), String::new()];
     if document.models.is_empty() {
         lines.push("no models: `cache-harness add NAME SOURCE` declares one".to_owned());
     } else {
@@ -152,6 +149,9 @@ fn text(document: &Document) -> String {
         let (name, size) = (shorten(&cache.name, 26), ByteSize(cache.bytes).to_string());
         let [oldest, newest] = cache.ages.map(|age| age.map_or_else(|| "-".to_owned(), ago));
         lines.push(format!("{name:26} {size:>8} {:>6}  {oldest:14} {newest}", cache.files));
+    }
+    if !document.warnings.is_empty() {
+        lines.push(String::new());
     }
     for warning in &document.warnings {
         lines.push(format!("warning: {warning}"));

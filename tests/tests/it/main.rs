@@ -37,6 +37,7 @@ mod placing;
 mod plan;
 mod rate_limit;
 mod resume;
+mod room;
 mod suite;
 mod tampering;
 mod traced;
