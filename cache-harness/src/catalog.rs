@@ -271,7 +271,7 @@ fn read_source(
                 ("builtin", builtin.is_some()),
             ];
             if let (true, Some(misspelt)) =
-                (given.iter().all(|(_, given)| !given), table.misspelt(given.map(|(key, _)| key)))
+                (given.iter().all(|(_, given)| !given), table.misspelt(&given.map(|(key, _)| key)))
             {
                 return Err(misspelt);
             }

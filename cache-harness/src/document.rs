@@ -316,9 +316,9 @@ impl<'d> Table<'d> {
     }
 
     /// The error that a key which nobody asked for is one of `keys` misspelt, if there is one.
-    pub(crate) fn misspelt<'k>(&self, keys: impl IntoIterator<Item = &'k str> + Clone) -> Option<Error> {
+    pub(crate) fn misspelt(&self, keys: &[&str]) -> Option<Error> {
         self.not_asked().find_map(|given| {
-            let near = nearest(given.get_ref(), keys.clone())?;
+            let near = nearest(given.get_ref(), keys.iter().copied())?;
             Some(self.unknown(given, format!("did you mean `{near}`?")))
         })
     }

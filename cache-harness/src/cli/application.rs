@@ -117,7 +117,9 @@ impl Application<'_> {
             let root = Root::of(provider, config, &cache.inner.environment)?.path;
             precious.push((format!("the models of `{provider}`"), root));
         }
-        precious.iter_mut().for_each(|(_, path)| *path = resolve(path));
+        for (_, path) in &mut precious {
+            *path = resolve(path);
+        }
         if let Some((what, _)) = precious.iter().find(|(_, path)| *path == resolved) {
             return refused(format!("is {what}"));
         }

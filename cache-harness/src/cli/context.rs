@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Color, Global, progress};
+use super::{Color, Global, progress, wrap};
 use crate::cache::Cache;
 use crate::config::Overrides;
 use crate::environment::{self, Environment};
@@ -87,6 +87,11 @@ impl Context {
 
     /// Says something that is not data.
     pub(crate) fn say(&self, text: &str) {
+        self.show(&wrap::for_stderr(text, 0));
+    }
+
+    /// Shows what is no data, and is laid out already.
+    pub(crate) fn show(&self, text: &str) {
         if !self.global.quiet {
             let _ = writeln!(anstream::stderr(), "{text}");
         }
@@ -100,9 +105,9 @@ impl Context {
     pub(crate) fn failure(&self, message: &str, hint: Option<&str>) {
         let (red, cyan, reset) = ("\x1b[1;31m", "\x1b[36m", "\x1b[0m");
         let mut stderr = anstream::stderr();
-        let _ = writeln!(stderr, "{red}error{reset}: {message}");
+        let _ = writeln!(stderr, "{red}error{reset}: {}", wrap::for_stderr(message, 7));
         if let Some(hint) = hint {
-            let _ = writeln!(stderr, "{cyan}hint{reset}: {hint}");
+            let _ = writeln!(stderr, "{cyan}hint{reset}: {}", wrap::for_stderr(hint, 6));
         }
     }
 

@@ -10,6 +10,7 @@ mod demo;
 mod edit;
 mod env;
 mod evict;
+mod init;
 mod inventory;
 mod key;
 mod lock;
@@ -30,6 +31,7 @@ mod status;
 mod verify;
 mod warm;
 mod workspace;
+mod wrap;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -84,6 +86,8 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project ready: catalog, folders, .gitignore, test runner
+    Init(init::Init),
     /// Put models in place, as an annotated test does
     Restore(restore::Restore),
     /// Fetch models ahead, in parallel
@@ -143,6 +147,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let context = Context::new(arguments.global);
     let done = match &arguments.command {
+        Command::Init(command) => command.run(&context),
         Command::Restore(command) => command.run(&context),
         Command::Warm(command) => command.run(&context),
         Command::Status(command) => command.run(&context),

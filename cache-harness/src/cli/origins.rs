@@ -72,6 +72,11 @@ impl Serialize for Value {
     }
 }
 
+/// A setting's value and origin.
+fn of<T>(setting: &Setting<T>, value: impl FnOnce(&T) -> Value) -> (Value, String) {
+    (value(&setting.value), setting.origin.to_string())
+}
+
 fn path(path: &Path) -> Value {
     Value::Text(path.display().to_string())
 }
@@ -83,9 +88,6 @@ pub(super) fn effective(cache: &Cache) -> Result<Vec<Effective>> {
     let mut add = |section: &str, key, value, origin: String| {
         found.push(Effective { section: section.to_owned(), key, value, origin });
     };
-    fn of<T>(setting: &Setting<T>, value: impl FnOnce(&T) -> Value) -> (Value, String) {
-        (value(&setting.value), setting.origin.to_string())
-    }
     let state_origin = match environment.get(environment::XDG_STATE_HOME).map(Path::new) {
         Some(state) if config.state_dir.starts_with(state) => environment::XDG_STATE_HOME.to_owned(),
         _ => Origin::Default.to_string(),

@@ -60,11 +60,13 @@ impl Run {
                 } else {
                     // What is said last is not said twice.
                     report.warnings.retain(|warning| !warnings.contains(warning));
-                    context.say(report.text().to_string().trim_end());
+                    context.show(report.text().to_string().trim_end());
                 }
             }
         }
-        warnings.iter().for_each(|warning| context.say(&format!("warning: {warning}")));
+        for warning in &warnings {
+            context.say(&format!("warning: {warning}"));
+        }
         Ok(Verdict::Code(code(status)))
     }
 }

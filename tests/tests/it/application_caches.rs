@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -174,32 +173,19 @@ fn what_must_not_be_emptied_is_refused_before_anything_goes() {
     assert_eq!(project.json(&["status"])["models"][0]["state"], "warm");
 }
 
-/// Runs a command on a terminal of 80 columns, with these keys pressed; what it showed.
-fn on_a_terminal(project: &Project, arguments: &[&str], keys: &str) -> String {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_cache-harness-cli"));
-    let line = format!("{} {}", program.display(), arguments.join(" "));
-    let mut command = project.program("script");
-    command.args(["-qec", &line, "/dev/null"]);
-    crate::project::type_into(command, keys)
-}
-
 #[test]
 fn a_person_chooses_by_number_and_sees_the_sizes() {
-    if !std::path::Path::new("/usr/bin/script").exists() {
-        crate::project::left_out("a person chooses by number", "there is no `script` here");
-        return;
-    }
     let project = project();
     project.run(&["restore", "small"]).succeeded();
-    let shown = on_a_terminal(&project, &["clean"], "9\n3\nn\n");
+    let Some(shown) = project.on_a_terminal(&["clean"], "9\n3\nn\n") else { return };
     assert!(shown.contains("  1  models "), "{shown}");
     assert!(shown.contains("  2  thumbs  ") && shown.contains("  3  tmdb    "), "{shown}");
     assert!(shown.contains("`9` is none of them"), "{shown}");
     assert!(shown.contains("Remove tmdb ("), "{shown}");
     assert_eq!(files(&project).len(), 3);
-    let shown = on_a_terminal(&project, &["clean"], "\n");
+    let shown = project.on_a_terminal(&["clean"], "\n").unwrap();
     assert!(shown.contains("nothing was removed"), "{shown}");
-    on_a_terminal(&project, &["clean"], "1,3\ny\n");
+    project.on_a_terminal(&["clean"], "1,3\ny\n").unwrap();
     assert_eq!(files(&project), ["thumbs/ancient.png"]);
     assert_eq!(project.json(&["status"])["models"][0]["state"], "cold");
     let ended = project.run(&["clean"]);

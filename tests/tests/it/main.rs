@@ -24,6 +24,7 @@ mod hit_cost;
 mod hostile_archives;
 mod hub;
 mod hub_refusals;
+mod init;
 mod inspect;
 mod kill;
 mod large;

@@ -27,14 +27,6 @@ pub(crate) fn left_out(claim: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "left out: {claim}, as {reason}");
 }
 
-/// Runs a command whose input is typed; returns all that it showed.
-pub(crate) fn type_into(mut command: Command, keys: &str) -> String {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(keys.as_bytes()).unwrap();
-    let ended = Ended::of(&child.wait_with_output().unwrap());
-    ended.stdout + &ended.stderr
-}
-
 impl Project {
     /// A project with this `cache-harness.toml`, a cold store, and a disk that may be filled.
     pub(crate) fn new(catalog: &str) -> Self {
@@ -130,6 +122,20 @@ impl Project {
     /// Runs `cache-harness` with these arguments to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         Ended::of(&self.command(arguments).output().unwrap())
+    }
+
+    /// Runs `cache-harness` with these arguments on a terminal, and these keys pressed; what it showed. `None` where no
+    /// terminal is to be had.
+    pub(crate) fn on_a_terminal(&self, arguments: &[&str], keys: &str) -> Option<String> {
+        let line = format!("{} {}", env!("CARGO_BIN_EXE_cache-harness-cli"), arguments.join(" "));
+        let mut command = self.program("script");
+        command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let Ok(mut child) = command.spawn() else {
+            left_out(&format!("`cache-harness {}` on a terminal", arguments.join(" ")), "there is no `script`");
+            return None;
+        };
+        child.stdin.take().unwrap().write_all(keys.as_bytes()).unwrap();
+        Some(Ended::of(&child.wait_with_output().unwrap()).stdout)
     }
 
     /// The document that `cache-harness --json …` prints, whatever its exit code.
