@@ -33,10 +33,17 @@ pub(crate) fn declarations(path: &Path) -> Result<BTreeMap<String, Declaration>,
     declarations_in(path, &text)
 }
 
-/// The models of a catalog with this text.
+/// The models of a catalog with this text, and their variants under `model@variant`.
 pub(crate) fn declarations_in(path: &Path, text: &str) -> Result<BTreeMap<String, Declaration>, Unreadable> {
-    let models = models(path, text)?;
-    Ok(models.into_iter().map(|(name, model)| (name, declaration(&model))).collect())
+    let mut declarations = BTreeMap::new();
+    for (name, model) in models(path, text)? {
+        let variants = model.get("variants").and_then(|variants| variants.get_ref().as_table());
+        for (variant, table) in variants.into_iter().flatten() {
+            declarations.insert(format!("{name}@{}", variant.get_ref()), declaration(table.get_ref()));
+        }
+        declarations.insert(name, declaration(&model));
+    }
+    Ok(declarations)
 }
 
 /// The `source` of every model in the lock file at `path`; nothing where there is no such file.

@@ -117,7 +117,9 @@ pub use cache::Cache;
 pub use cache_harness_macros::cached_model;
 pub use cached_model::{CachedFile, CachedModel};
 pub use command::ModelEnvs;
-pub use config::{ApplicationCache, Config, Mirror, Origin, Remote, RemoteMode, Setting, Token, Verify, WhenUnusable};
+pub use config::{
+    ApplicationCache, Config, Mirror, Origin, Remote, RemoteMode, Setting, Token, Variants, Verify, WhenUnusable,
+};
 pub use digest::{ParseDigestError, Sha256Digest};
 pub use error::{Credential, Error, HubRefusal, Result};
 pub use event::{Evict, Outcome, Request, Via};

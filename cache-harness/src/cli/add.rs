@@ -16,7 +16,7 @@ use crate::units::ByteSize;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Add {
-    /// The name that tests ask for
+    /// The name that tests ask for; NAME@VARIANT declares a variant of a model
     name: ModelName,
     /// `hf:owner/name` or `hf:owner/name@revision`, an address, a file or folder, or `builtin:group/name` (see `search`);
     /// further addresses are mirrors of the first
@@ -66,6 +66,11 @@ impl Add {
         edit::refuse_newer(&inner.lock)?;
         if let Some(known) = inner.catalog.models.get(name) {
             return Ok(refuse_known(context, name, &path, known.line));
+        }
+        if name.variant().is_some() && !inner.catalog.models.keys().any(|known| known.as_str() == name.model()) {
+            let message = format!("`{}` is not declared in `{}`, so it has no variants", name.model(), path.display());
+            let hint = format!("`cache-harness add {} SOURCE` declares it", name.model());
+            return Ok(refuse(context, &message, Some(&hint)));
         }
         let block = match self.block(path.parent().unwrap_or(&path)) {
             Ok(block) => block,
@@ -133,7 +138,7 @@ impl Add {
         if let Source::Urls(urls) | Source::Archive { urls, .. } = &declared.source
             && urls.len() > 1
         {
-            context.say("only the first address was asked; what the mirrors send is compared with its bytes");
+            context.say("one address sent the bytes; what the others send is compared with them");
         }
         Ok(Verdict::Holds)
     }

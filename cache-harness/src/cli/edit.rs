@@ -113,7 +113,7 @@ pub(super) fn keep<'a>(context: &Context, names: impl IntoIterator<Item = &'a Mo
     // What cannot be kept is fetched when it is asked for: the pins are written, which is what this was about.
     let Ok(cache) = context.cache() else { return };
     for name in names {
-        let prepared = cache.inner.prepared(&Ask::new(name.as_str(), Via::Restore));
+        let prepared = cache.inner.prepared(&Ask::exactly(name.as_str(), Via::Restore));
         let _ = prepared.and_then(|prepared| fill::keep(&cache.inner, &prepared));
     }
 }

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use self::format::Format;
 use super::{Context, Verdict};
 use crate::cache::Cache;
+use crate::config::{Origin, Setting};
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::provider::Root;
@@ -55,6 +56,9 @@ pub(super) fn variables(cache: &Cache, context: &Context) -> Result<BTreeMap<Str
     for provider in used {
         let found = Root::of(provider, config, &context.environment)?.variables;
         variables.extend(found.into_iter().map(|(name, value)| (name.to_owned(), value.into_os_string())));
+    }
+    if let Setting { value, origin: Origin::Flag(_) } = &config.variants {
+        variables.insert(environment::VARIANT.to_owned(), value.to_string().into());
     }
     if config.offline.value {
         variables.insert(environment::HF_HUB_OFFLINE.to_owned(), "1".into());

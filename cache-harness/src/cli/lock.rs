@@ -74,7 +74,7 @@ impl Lock {
                     context.say(&format!("{}: pinned by the catalog, but not fetched: {error}", model.name));
                 }
                 _ if is_mismatch(&error) => {
-                    let hint = format!("if the file was meant to change, correct `sha256` in [models.{}]", model.name);
+                    let hint = format!("if the file was meant to change, correct `sha256` in [{}]", model.header());
                     context.failure(&error.to_string(), Some(&hint));
                     verdict = Verdict::Fails;
                 }

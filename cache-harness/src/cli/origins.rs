@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::ask::Ask;
 use crate::cache::Cache;
 use crate::config::{Origin, Setting};
 use crate::environment::{self, Environment};
 use crate::error::Result;
+use crate::event::Via;
+use crate::model::FULL;
 use crate::provider::Root;
 use crate::provider_kind::ProviderKind;
 use crate::units::{ByteSize, show_seconds};
@@ -105,8 +108,24 @@ pub(super) fn effective(cache: &Cache) -> Result<Vec<Effective>> {
         ("patience", of(&config.patience, |age| Value::Age(*age))),
         ("mirrors", of(&config.mirrors, |all| Value::List(all.iter().map(ToString::to_string).collect()))),
         ("connections", of(&config.connections, |count| Value::Count(count.get()))),
+        (
+            "variant",
+            of(&config.variants, |variants| {
+                Value::List(variants.to_string().split_terminator(',').map(ToOwned::to_owned).collect())
+            }),
+        ),
     ] {
         add("cache", key, value, origin);
+    }
+    let models = &cache.inner.catalog;
+    for declared in models.models.values() {
+        let has_variants = models.variants_of(&declared.name).next().is_some();
+        let chosen = cache.inner.chosen(&Ask::new(declared.name.as_str(), Via::Restore));
+        if let (true, Ok(choice)) = (has_variants, chosen) {
+            let section = format!("models.{}", crate::document::key_text(declared.name.as_str()));
+            let variant = Value::Text(choice.declared.name.variant().unwrap_or(FULL).to_owned());
+            add(&section, "variant", variant, choice.origin.to_string());
+        }
     }
     for provider in used(cache) {
         let section = format!("providers.{provider}");

@@ -9,14 +9,14 @@ use super::prune::bytes_here;
 use super::removal::Consent;
 use super::{Context, Verdict, catalog_text};
 use crate::cache::Cache;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Declared};
 use crate::error::{Error, Result};
 use crate::model::ModelName;
 use crate::units::ByteSize;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Remove {
-    /// A model of the catalog
+    /// A model of the catalog, with all its variants, or `NAME@VARIANT`
     name: String,
     #[command(flatten)]
     consent: Consent,
@@ -38,7 +38,7 @@ impl Remove {
         let path = edit::catalog_path(&cache.inner);
         let name = &cache.inner.catalog.get(&self.name)?.name;
         if let Some(other) = who_falls_back_on(name, &cache.inner.catalog) {
-            return Ok(refuse(context, name, &other));
+            return Ok(refuse(context, name, other));
         }
         let question = format!("Take {name} out of the catalog and the lock file?");
         if !self.consent.is_dry_run() && !self.consent.given_to(context, &question)? {
@@ -49,16 +49,17 @@ impl Remove {
         let catalog = edit.catalog(&context.environment)?;
         let name = &catalog.get(&self.name)?.name;
         if let Some(other) = who_falls_back_on(name, &catalog) {
-            return Ok(refuse(context, name, &other));
+            return Ok(refuse(context, name, other));
         }
+        let gone = catalog.models.keys().filter(|other| other.belongs_to(name)).count();
         let text = catalog_text::remove(edit.text.as_deref().unwrap_or_default(), name)?;
         // What is about to be written is read once more: a catalog that lost its meaning is worse than an error.
-        if edit::parse(&path, &text, &context.environment)?.models.len() + 1 != catalog.models.len() {
+        if edit::parse(&path, &text, &context.environment)?.models.len() + gone != catalog.models.len() {
             let message = format!("`{name}` stands in the catalog in a way that cannot be edited: take it out by hand");
             return Err(Error::Setting { name: "cache-harness.toml".to_owned(), message });
         }
         edit.text = Some(text);
-        edit.lock.models.remove(name);
+        edit.lock.models.retain(|other, _| !other.belongs_to(name));
         let lock = edit.lock.path.clone();
         let dry_run = self.consent.is_dry_run();
         if !dry_run {
@@ -86,15 +87,16 @@ fn tell(context: &Context, document: &Document<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The model that has `name` as its fallback.
-fn who_falls_back_on(name: &ModelName, catalog: &Catalog) -> Option<ModelName> {
-    let mut models = catalog.models.values();
-    models.find(|other| other.fallback.as_ref() == Some(name)).map(|other| other.name.clone())
+/// The model that stays and has `name`, or a variant of it, as its fallback.
+fn who_falls_back_on<'c>(name: &ModelName, catalog: &'c Catalog) -> Option<&'c Declared> {
+    let falls_back = |other: &&Declared| other.fallback.as_ref().is_some_and(|fallback| fallback.belongs_to(name));
+    catalog.models.values().filter(|other| !other.name.belongs_to(name)).find(falls_back)
 }
 
-fn refuse(context: &Context, name: &ModelName, other: &ModelName) -> Verdict {
-    let message = format!("`{name}` is the fallback of `{other}`");
-    context.failure(&message, Some(&format!("take `fallback` out of [models.{other}] first")));
+fn refuse(context: &Context, name: &ModelName, other: &Declared) -> Verdict {
+    let fallback = other.fallback.as_ref().unwrap_or(name);
+    let message = format!("`{fallback}` is the fallback of `{}`", other.name);
+    context.failure(&message, Some(&format!("take `fallback` out of [{}] first", other.header())));
     Verdict::Code(2)
 }
 

@@ -35,7 +35,7 @@ impl Error {
                 "if the file was meant to change, run `cache-harness lock` and review the new pin".into()
             }
             Self::Repository { refusal, token, .. } => return refusal.hint(*token).map(Into::into),
-            Self::Hub { status, token, .. } => token.hint(*status).into(),
+            Self::Hub { status, code, token, .. } => token.hint(*status, code.as_deref()).into(),
             Self::Status { status: 401 | 403, .. } => {
                 "no token is sent to this host: use an address that needs none".into()
             }

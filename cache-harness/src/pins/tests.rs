@@ -100,6 +100,8 @@ fn declared(source: Source, provider: ProviderKind, sha256: Option<Sha256Digest>
         plain_http,
         capabilities,
         description,
+        on: None,
+        stand_in: false,
         line: 1,
     }
 }

@@ -43,6 +43,7 @@ when_unusable bypass default
 patience 1 min default
 mirrors none default
 connections 8 default
+variant none default
 
 [providers.huggingface]
 root /hf/hub HF_HOME

@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use crate::ask::Ask;
 use crate::cache::Cache;
-use crate::cli::{Context, Verdict};
+use crate::cli::{Context, Verdict, warm};
 use crate::error::{Error, Result};
 use crate::event::Via;
 use crate::units::ByteSize;
-use crate::warm;
 
 /// How many models are fetched at once.
 const JOBS: usize = 4;
@@ -48,8 +47,8 @@ impl Lacking {
         let declared = inner.catalog.models.len();
         let mut lacking = Self { declared, names: Vec::new(), bytes: 0, unpinned: Vec::new() };
         let mut missing = BTreeMap::new();
-        for name in inner.catalog.models.keys() {
-            let prepared = match inner.prepared(&Ask::new(name.as_str(), Via::Warm)) {
+        for name in warm::project(cache)? {
+            let prepared = match inner.prepared(&Ask::exactly(&name, Via::Warm)) {
                 Ok(prepared) => prepared,
                 Err(error @ (Error::Unpinned { .. } | Error::StalePins { .. } | Error::Unconfirmed { .. })) => {
                     lacking.unpinned.push(error);
@@ -61,7 +60,7 @@ impl Lacking {
             let before = missing.len();
             missing.extend(files.map(|file| (file.sha256, file.size.unwrap_or(0))));
             if missing.len() > before {
-                lacking.names.push(name.to_string());
+                lacking.names.push(name);
             }
         }
         lacking.bytes = missing.values().sum();
@@ -99,7 +98,7 @@ impl Lacking {
             context.say(&format!("not here yet: {what}; `cache-harness warm` fetches them"));
             return Ok(verdict);
         }
-        let results = warm::warm(cache, &self.names, JOBS);
+        let results = crate::warm::warm(cache, &self.names, JOBS);
         for error in results.iter().filter_map(|(_, result)| result.as_ref().err()) {
             context.error(error);
             verdict = Verdict::Fails;
