@@ -82,6 +82,20 @@ impl Environment {
         changed
     }
 
+    /// The same with one variable less.
+    #[cfg(feature = "cli")]
+    pub(crate) fn without(&self, name: &OsStr) -> Self {
+        let mut changed = self.clone();
+        changed.0.remove(name);
+        changed
+    }
+
+    /// The names of all variables, sorted.
+    #[cfg(feature = "cli")]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &OsStr> {
+        self.0.keys().map(OsString::as_os_str)
+    }
+
     /// The value of `name`, unless it is unset or empty.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
