@@ -7,6 +7,8 @@
 
 mod layer;
 mod mirror;
+#[cfg(feature = "cli")]
+mod salvage;
 mod setting;
 mod token;
 
@@ -21,6 +23,9 @@ pub use self::setting::{ApplicationCache, Origin, Remote, RemoteMode, Setting, V
 pub use self::token::Token;
 
 pub(crate) use self::mirror::Named;
+
+#[cfg(feature = "cli")]
+pub(crate) use self::salvage::Salvaged;
 
 use self::layer::Layer;
 use crate::catalog::Catalog;

@@ -33,6 +33,11 @@ pub(crate) const RUN: &str = "CACHE_HARNESS_RUN";
 /// The run, when nextest started the process.
 pub(crate) const NEXTEST_RUN_ID: &str = "NEXTEST_RUN_ID";
 
+/// Every variable of ours that people set.
+#[cfg(feature = "cli")]
+pub(crate) const OURS: [&str; 11] =
+    [DIR, MAX_SIZE, MAX_AGE, VERIFY, OFFLINE, CONFIG, REMOTE, PATIENCE, MIRRORS, CONNECTIONS, RUN];
+
 /// The user's home.
 pub(crate) const HOME: &str = "HOME";
 /// Where the user keeps caches.
@@ -78,6 +83,12 @@ impl Environment {
         let mut changed = self.clone();
         changed.0.insert(name.into(), value.into());
         changed
+    }
+
+    /// The names of the variables that are set and not empty, sorted, as far as they are text.
+    #[cfg(feature = "cli")]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.to_str())
     }
 
     /// The value of `name`, unless it is unset or empty.

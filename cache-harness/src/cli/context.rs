@@ -55,7 +55,8 @@ impl Context {
         Cache::with(Path::new("."), environment, &self.overrides(), progress)
     }
 
-    fn overrides(&self) -> Overrides {
+    /// What the command line says about the settings.
+    pub(crate) fn overrides(&self) -> Overrides {
         let config = self.global.config.clone();
         Overrides { config, offline: self.global.offline.then_some(true) }
     }

@@ -48,6 +48,8 @@ use crate::progress::{Progress, Step};
 use crate::store::{Memo, Partial, Received};
 
 #[cfg(feature = "cli")]
+pub(crate) use host::pauses;
+#[cfg(feature = "cli")]
 pub(crate) use page::{Inquiry, Page, Refusal, Text};
 pub(crate) use source::{Address, Source};
 
