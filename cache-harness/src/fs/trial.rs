@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 pub(crate) struct Permission {
     /// Whether this process may make files in it; if not, why.
     pub(crate) writable: io::Result<()>,
-    /// Whether another user than this process's owns it.
+    /// Whether another user than this process's owns it, and this one's is not root.
     pub(crate) is_foreign: bool,
     /// The permission bits.
     pub(crate) mode: u32,
@@ -52,7 +52,7 @@ pub(crate) fn permission(path: &Path) -> io::Result<Permission> {
     let writable = rustix::fs::accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
     Ok(Permission {
         writable: writable.map_err(Into::into),
-        is_foreign: metadata.uid() != mine,
+        is_foreign: mine != 0 && metadata.uid() != mine,
         mode: metadata.mode() & 0o7777,
         is_on_read_only: rustix::fs::statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::RDONLY)),
     })

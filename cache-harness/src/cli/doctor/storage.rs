@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::examined::Examined;
-use super::finding::{Check, Finding, or_ok, quoted};
+use super::finding::{Check, Finding, Level, or_ok, quoted};
 use super::roots::ProviderRoot;
 use crate::cache::Cache;
 use crate::cli::plan;
@@ -104,13 +104,13 @@ fn sharing(subject: &Subject<'_>, permission: &fs::Permission) -> Option<Finding
         let finding = subject.warning("writable-by-all", "may be changed by every user of this machine");
         return Some(finding.mend(format!("chmod o-w {path}")));
     }
-    if permission.is_foreign {
-        let says = if permission.is_sticky() {
-            "belongs to another user and is sticky: what others put there, you cannot replace"
-        } else {
-            "belongs to another user"
-        };
+    if permission.is_foreign && permission.is_sticky() {
+        let says = "belongs to another user and is sticky: what others put there, you cannot replace";
         return Some(subject.warning("foreign-owner", says).mend(format!("sudo chown -R \"$USER\" {path}")));
+    }
+    if permission.is_foreign {
+        let finding = subject.warning("foreign-owner", "belongs to another user, and you may write to it");
+        return Some(Finding { level: Level::Note, ..finding });
     }
     None
 }
@@ -136,7 +136,7 @@ fn provider_root(root: &ProviderRoot) -> Option<Finding> {
     let problem = |says: String| {
         let finding = subject.error("root-unwritable", &says);
         // Nobody's tests need it.
-        let level = if root.used { finding.level } else { super::finding::Level::Warning };
+        let level = if root.used { finding.level } else { Level::Warning };
         Finding { level, ..finding }.mend(mend.clone())
     };
     match fs::permission(&nearest) {
