@@ -180,7 +180,7 @@ fn document(cache: &Cache, unpinned: Unpinned) -> Result<Document> {
     let room = room(inner, &survey);
     let (mut models, mut all) = (Vec::new(), Need::default());
     let is_left_out =
-        |name: &String| unpinned == Unpinned::LeftOut && inner.prepared(&Ask::new(name, Via::Restore)).is_err();
+        |name: &String| unpinned == Unpinned::LeftOut && inner.prepared(&Ask::exactly(name, Via::Restore)).is_err();
     for name in workspace::models(cache, &annotated).into_iter().filter(|name| !is_left_out(name)) {
         let (model, need) = model(inner, &survey, &room, &name)?;
         all.add(&need);
@@ -209,7 +209,7 @@ fn room(inner: &Inner, survey: &Survey) -> Room {
 }
 
 fn model(inner: &Inner, survey: &Survey, room: &Room, name: &str) -> Result<(Model, Need)> {
-    let prepared = inner.prepared(&Ask::new(name, Via::Restore))?;
+    let prepared = inner.prepared(&Ask::exactly(name, Via::Restore))?;
     let here = |digest| {
         let begun = inner.store.partial(digest);
         let begun = || survey.partials.iter().find(|(path, _)| *path == begun).map(|(_, bytes)| *bytes);

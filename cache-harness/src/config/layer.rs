@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Overrides;
 use super::mirror::Mirror;
 use super::setting::{ApplicationCache, Origin, RemoteMode, Setting, Verify, WhenUnusable};
+use super::variants::Variants;
 use crate::address::{self, PlainHttp};
 use crate::document::{Placed, Table};
 use crate::environment::{self, Environment};
@@ -39,6 +40,7 @@ pub(super) struct Layer {
     pub(super) patience: Option<Setting<Duration>>,
     pub(super) mirrors: Option<Setting<Vec<Mirror>>>,
     pub(super) connections: Option<Setting<NonZeroUsize>>,
+    pub(super) variants: Option<Setting<Variants>>,
 }
 
 impl Layer {
@@ -66,6 +68,7 @@ impl Layer {
             patience: self.patience.or(weaker.patience),
             mirrors: self.mirrors.or(weaker.mirrors),
             connections: self.connections.or(weaker.connections),
+            variants: self.variants.or(weaker.variants),
         }
     }
 
@@ -141,6 +144,7 @@ impl Layer {
             patience: variable(environment::PATIENCE, environment, parse_patience)?,
             mirrors: variable(environment::MIRRORS, environment, parse_mirrors)?,
             connections: variable(environment::CONNECTIONS, environment, parse_connections)?,
+            variants: variable(environment::VARIANT, environment, str::parse)?,
             ..Self::default()
         })
     }
@@ -148,7 +152,8 @@ impl Layer {
     /// What the command line says.
     pub(super) fn from_flags(overrides: &Overrides) -> Self {
         let offline = overrides.offline.map(|value| Setting { value, origin: Origin::Flag("--offline") });
-        Self { offline, ..Self::default() }
+        let variants = overrides.variants.clone().map(|value| Setting { value, origin: Origin::Flag("--variant") });
+        Self { offline, variants, ..Self::default() }
     }
 }
 

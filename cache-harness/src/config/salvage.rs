@@ -49,6 +49,9 @@ impl Config {
         let layer = layer.over(own.over(weakest.unwrap_or_default()));
         let layer = Layer::from_flags(overrides).over(layer);
         let config = keep(Self::from_layer(layer, project.clone(), &environment), &mut errors);
+        if let Some(config) = &config {
+            keep(catalog.check_variants(&config.variants), &mut errors);
+        }
         Salvaged { config, catalog, user: user.map(|(path, _)| path), project, environment, errors }
     }
 }

@@ -59,7 +59,7 @@ fn unignored(examined: &Examined) -> Vec<Finding> {
 
 /// A test that waits for a first download can be ended by nextest, which knows nothing of it.
 fn nextest(examined: &Examined) -> Option<Finding> {
-    let cache = examined.cache.as_ref()?;
+    let cache = examined.cache.as_ref().filter(|_| examined.has_pins)?;
     let folder = fs_ancestor(&examined.folder(), ".config/nextest.toml")?;
     let document = toml(&folder.join(".config/nextest.toml"))?;
     let profiles = document.get("profile")?.as_table_like()?;

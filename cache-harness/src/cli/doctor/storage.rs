@@ -14,7 +14,7 @@ use crate::{fs, lock};
 
 pub(super) fn check(examined: &Examined, roots: &[ProviderRoot]) -> Vec<Finding> {
     let Some(cache) = &examined.cache else { return Vec::new() };
-    let mut findings = store(cache);
+    let mut findings = store(cache, examined);
     findings.extend(state(cache));
     for root in roots.iter().filter(|root| root.used || root.configured) {
         // Below the cache's folder, what is said of that holds.
@@ -42,7 +42,7 @@ impl Subject<'_> {
     }
 }
 
-fn store(cache: &Cache) -> Vec<Finding> {
+fn store(cache: &Cache, examined: &Examined) -> Vec<Finding> {
     let dir = cache.inner.store.dir();
     let subject = Subject { what: "the cache folder", path: dir };
     let elsewhere = "export CACHE_HARNESS_DIR=FOLDER, a writable one on a local disk";
@@ -66,7 +66,7 @@ fn store(cache: &Cache) -> Vec<Finding> {
         }
     };
     if let Err(error) = &permission.writable {
-        let serves = plan::outlook(cache).is_ok_and(|outlook| outlook.cold.is_empty());
+        let serves = examined.has_pins && plan::outlook(cache).is_ok_and(|outlook| outlook.cold.is_empty());
         if nearest == dir && serves {
             let message = format!("the cache folder `{}` may only be read; what it holds serves", dir.display());
             return vec![Finding::note(Check::Storage, "store-read-only", message)];
