@@ -1,7 +1,7 @@
 //! `lock [NAME…] [--upgrade | --check]`: pins what the catalog declares, or tells where the pins disagree with it.
 
 mod change;
-mod check;
+pub(super) mod check;
 
 use std::path::PathBuf;
 
