@@ -12,7 +12,7 @@ use std::time::Duration;
 pub use self::credential::Credential;
 pub use self::refusal::HubRefusal;
 
-use self::wording::{asks, by, bytes_of, lack, list};
+use self::wording::{asks, by, bytes_of, coded, lack, list};
 use crate::digest::Sha256Digest;
 
 /// The result of this crate's functions.
@@ -148,22 +148,26 @@ pub enum Error {
         at: u64,
     },
     /// The server answered, but not with the file.
-    #[error("{url} answered {status}{}", asks(*retry_after))]
+    #[error("{url} answered {status}{}{}", coded(code.as_deref()), asks(*retry_after))]
     Status {
         /// The address asked.
         url: String,
         /// The HTTP status code.
         status: u16,
+        /// `X-Error-Code`, by which the Hub says what it refuses and why.
+        code: Option<String>,
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
     },
     /// The Hub answered that this file is not there, or not for whoever asked.
-    #[error("{url} answered {status}")]
+    #[error("{url} answered {status}{}", coded(code.as_deref()))]
     Hub {
         /// The address asked.
         url: String,
         /// The HTTP status code: 401, 403, 404 or 410.
         status: u16,
+        /// `X-Error-Code`: why, if the Hub says so.
+        code: Option<String>,
         /// Whether a token was sent.
         token: Credential,
     },
@@ -234,6 +238,16 @@ pub enum Error {
         reason: String,
         /// What helps, if something does.
         remedy: Option<&'static str>,
+    },
+    /// A stand-in does not declare the tensors and inputs of its model, or nothing tells whether it does.
+    #[error("`{stand_in}` cannot stand in for `{model}`: {reason}")]
+    StandIn {
+        /// The model.
+        model: String,
+        /// The variant that is declared as its stand-in.
+        stand_in: String,
+        /// Why, with the differences.
+        reason: String,
     },
     /// The model is not here, and the network may not be asked.
     #[error("model `{model}` cannot be had offline: {} (looked in `{}`)", lack(file, damage.as_deref()), looked.display())]

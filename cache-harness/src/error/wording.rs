@@ -16,6 +16,11 @@ pub(super) fn asks(retry_after: Option<Duration>) -> String {
     retry_after.filter(|pause| !pause.is_zero()).map(asks).unwrap_or_default()
 }
 
+/// Escaped: the server chose it.
+pub(super) fn coded(code: Option<&str>) -> String {
+    code.map(|code| format!(" ({})", code.escape_debug())).unwrap_or_default()
+}
+
 pub(super) fn by(holder: Option<&str>) -> String {
     holder.map(|holder| format!(" (held by {holder})")).unwrap_or_default()
 }

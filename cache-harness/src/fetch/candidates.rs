@@ -159,7 +159,7 @@ impl Candidates {
     pub(super) fn defer(&mut self, index: usize, pause: Duration) -> Option<&Error> {
         let source = &mut self.all[index];
         source.not_before = Instant::now() + pause;
-        let error = Error::Status { url: source.label.clone(), status: 429, retry_after: Some(pause) };
+        let error = Error::Status { url: source.label.clone(), status: 429, code: None, retry_after: Some(pause) };
         (pause > LONGEST_WAIT).then(|| self.give_up(index, error))
     }
 

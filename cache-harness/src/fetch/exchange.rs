@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED,
-    LOCATION, RANGE,
+    ACCEPT_ENCODING, ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE,
+    LAST_MODIFIED, LOCATION, RANGE,
 };
 use reqwest::{Client, Response, StatusCode, Url};
 
@@ -57,6 +57,8 @@ pub(super) struct Head {
     /// Whether it says that parts may be asked for.
     pub(super) accepts_ranges: bool,
     pub(super) retry_after: Option<Duration>,
+    /// `X-Error-Code`, by which the Hub says why it refuses.
+    pub(super) code: Option<String>,
 }
 
 impl Request {
@@ -126,6 +128,13 @@ impl Head {
             encoding: field(CONTENT_ENCODING).filter(|encoding| *encoding != "identity").map(ToOwned::to_owned),
             accepts_ranges: field(ACCEPT_RANGES).is_some_and(|units| units.contains("bytes")),
             retry_after: head::asked_pause(response.headers()),
+            code: text(response.headers(), "x-error-code"),
         }
     }
+}
+
+/// A header's text, as far as a person would read it.
+pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    (!text.is_empty()).then(|| text.chars().take(200).collect())
 }

@@ -11,7 +11,7 @@ use reqwest::{Response, StatusCode, Url};
 
 use super::candidates::LONGEST_WAIT;
 use super::clients::Clients;
-use super::exchange::{Answer, Request};
+use super::exchange::{self, Answer, Head, Request};
 use super::message::{broken, public};
 use super::part::TRICKLE;
 use super::{Address, retry};
@@ -81,18 +81,18 @@ impl Inquiry {
             Ok(answer) => answer,
             Err(pause) => {
                 let url = public(&self.address.url);
-                return Err(Error::Status { url, status: 429, retry_after: Some(pause) });
+                return Err(Error::Status { url, status: 429, code: None, retry_after: Some(pause) });
             }
         };
         let Answer { head, url, response, connection } = answer;
         let status = head.status.as_u16();
         if matches!(status, 401 | 403 | 404 | 410) {
-            let field = |name| field(response.headers(), name);
-            let (code, message) = (field("x-error-code"), field("x-error-message"));
-            return Ok(Page::Refusal(Refusal { url: url.into(), status, code, message }));
+            let message = exchange::text(response.headers(), "x-error-message");
+            return Ok(Page::Refusal(Refusal { url: url.into(), status, code: head.code, message }));
         }
         if head.status != StatusCode::OK {
-            return Err(Error::Status { url: public(url.as_str()), status, retry_after: head.retry_after });
+            let Head { code, retry_after, .. } = head;
+            return Err(Error::Status { url: public(url.as_str()), status, code, retry_after });
         }
         if let Some(encoding) = head.encoding {
             let reason = format!("it is sent as `{encoding}`, which was not asked for");
@@ -119,12 +119,6 @@ impl Inquiry {
         }
         Ok(body)
     }
-}
-
-/// A header's text, as far as a person would read it.
-fn field(headers: &HeaderMap, name: &str) -> Option<String> {
-    let text = headers.get(name)?.to_str().ok()?.trim();
-    (!text.is_empty()).then(|| text.chars().take(200).collect())
 }
 
 /// The address of the next page, relative to `base`.

@@ -137,8 +137,8 @@ impl Part {
             return Ok(Err(Outcome::OnlyWhole));
         }
         if head.status != StatusCode::OK && !is_part {
-            let (status, retry_after) = (head.status.as_u16(), head.retry_after);
-            return Err(Error::Status { url, status, retry_after });
+            let (status, code, retry_after) = (head.status.as_u16(), head.code.clone(), head.retry_after);
+            return Err(Error::Status { url, status, code, retry_after });
         }
         if let Some(encoding) = &head.encoding {
             let reason = format!("the answer is encoded as `{encoding}`, though identity was asked for");

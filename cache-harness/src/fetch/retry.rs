@@ -32,7 +32,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn answer(status: u16, retry_after: Option<u64>) -> Error {
-        Error::Status { url: String::new(), status, retry_after: retry_after.map(Duration::from_secs) }
+        Error::Status { url: String::new(), status, code: None, retry_after: retry_after.map(Duration::from_secs) }
     }
 
     const LONGEST: Duration = Duration::from_secs(300);

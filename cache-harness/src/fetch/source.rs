@@ -63,11 +63,11 @@ impl Address {
         match (self.keeper, error) {
             (Keeper::Mirror, Error::Status { url, status: 404 | 410, .. }) => Error::NotMirrored { url },
             // Not where the Hub redirects to: what a storage refuses has nothing to do with the token.
-            (Keeper::Hub, Error::Status { url, status: status @ (401 | 403 | 404 | 410), .. })
+            (Keeper::Hub, Error::Status { url, status: status @ (401 | 403 | 404 | 410), code, .. })
                 if address::same_origin(&self.url, &url) =>
             {
                 let token = if self.token.is_some() { Credential::Shown } else { Credential::Missing };
-                Error::Hub { url, status, token }
+                Error::Hub { url, status, code, token }
             }
             (_, error) => error,
         }

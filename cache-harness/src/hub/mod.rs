@@ -125,7 +125,8 @@ impl Hub<'_> {
             Page::Text(text) => Ok(text),
             // Not the Hub's own word: it was redirected elsewhere.
             Page::Refusal(refusal) if !address::same_origin(&refusal.url, &url) => {
-                Err(Error::Status { url: address::shown(&refusal.url), status: refusal.status, retry_after: None })
+                let Refusal { url, status, code, .. } = refusal;
+                Err(Error::Status { url: address::shown(&url), status, code, retry_after: None })
             }
             Page::Refusal(answer) => {
                 let refusal = meaning(&answer, token, revision);

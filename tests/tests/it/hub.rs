@@ -47,13 +47,13 @@ fn a_repository_is_declared_pinned_and_restored() {
     assert!(ended.stderr.ends_with(said), "{}", ended.stderr);
     assert!(read(&project, "cache-harness.toml").ends_with("[models.tiny]\nhub = \"owner/tiny\"\n"));
     let weights = digest(1, 100_000);
-    let lock = project.pins();
+    let (lock, pins) = (read(&project, "cache-harness.lock"), project.pins());
     for line in [
         format!("[models.tiny]\nsource = \"hub:owner/tiny@main\"\ncommit = \"{FIRST}\"\nfiles = [\n"),
         format!("  {{ path = \"model.safetensors\", size = 100000, sha256 = \"{weights}\", etag = \"{weights}\" }},\n"),
         "etag = \"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\"".to_owned(),
     ] {
-        assert!(lock.contains(&line), "{line}\n{lock}");
+        assert!(pins.contains(&line), "{line}\n{pins}");
     }
 
     // What was fetched to be pinned is there already.

@@ -67,7 +67,7 @@ fn gated_missing_and_private_repositories_are_told_apart_as_far_as_the_hub_does(
     hub.server.clear_faults(&revision);
     hub.refuse(&repository.resolve("config.json"), 401, &gated);
     let told = told(&anonymous, &["hf:owner/tiny"], 1);
-    assert!(told.contains("answered 401\nhint: the file may be gated or private: set HF_TOKEN"), "{told}");
+    assert!(told.contains("answered 401 (GatedRepo)\nhint: accept the terms on"), "{told}");
     assert_eq!(known.run(&["add", "t", "hf:owner/none"]).code, Some(1));
 }
 
