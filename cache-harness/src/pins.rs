@@ -209,7 +209,7 @@ impl Pins {
         }
         let mut files: Vec<PinnedFile> = files.into_iter().map(|(file, _)| file).collect();
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        let pins = Self { source, commit, archive, signature, coverage, files };
+        let pins = Self { source, commit, archive, coverage, signature, files };
         match check {
             // What a newer version counts in, nobody here knows.
             Some(check) if matches!(unknown_keys, UnknownKeys::Refused) && check.value != pins.check(name) => {

@@ -253,7 +253,7 @@ fn a_line_that_went_missing_is_refused_and_a_block_without_check_is_read() {
     let check = sample().models[&"o/n".parse().unwrap()].check(&"o/n".parse().unwrap());
     assert_eq!(
         parse(&edited).unwrap_err(),
-        "f:13:9: what stands in [models.\"o/n\"] is not what its `check` was written for\n\
+        "f:14:9: what stands in [models.\"o/n\"] is not what its `check` was written for\n\
          hint: take the block from version control; if the change is meant, delete this line, and \
          `cache-harness lock` writes it anew"
     );

@@ -103,13 +103,12 @@ fn made(subject: Subject<'_>) -> Result<(String, String)> {
 }
 
 pub(super) fn root(configured: Option<&Path>, environment: &Environment) -> Result<Root> {
-    let path = match configured.map(Path::to_owned).or_else(|| environment.get(MODELS).map(PathBuf::from)) {
-        Some(path) => path,
-        None => {
-            let remedy = "set HOME, or OLLAMA_MODELS";
-            let home = environment.home().ok_or(Error::NoHome { what: "the folder of Ollama", remedy })?;
-            home.join(".ollama/models")
-        }
+    let below_home = || {
+        let remedy = "set HOME, or OLLAMA_MODELS";
+        let home = environment.home().ok_or(Error::NoHome { what: "the folder of Ollama", remedy })?;
+        Ok(home.join(".ollama/models"))
     };
+    let own = configured.map(Path::to_owned).or_else(|| environment.get(MODELS).map(PathBuf::from));
+    let path = own.map_or_else(below_home, Ok)?;
     Ok(Root { variables: vec![(MODELS, path.clone())], path })
 }
