@@ -50,6 +50,7 @@
 mod address;
 mod archive;
 mod ask;
+mod blob_id;
 mod builtin;
 mod bypass;
 mod cache;
@@ -81,6 +82,7 @@ mod pattern;
 mod pinning;
 mod pins;
 mod prepared;
+mod private;
 mod progress;
 mod proof;
 mod provider;

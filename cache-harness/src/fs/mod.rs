@@ -21,7 +21,7 @@ use rustix::fs::OFlags;
 
 pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, has_a_name, look, look_through, refuse_other_names};
 pub use place::LinkMode;
-pub(crate) use place::{Placing, Source, place, place_symlink, place_text};
+pub(crate) use place::{Placing, Source, has_no_symlinks, is_about_links, place, place_symlink, place_text};
 #[cfg(feature = "cli")]
 pub(crate) use trial::{Permission, link_modes, nearest, permission};
 
