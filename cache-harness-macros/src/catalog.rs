@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use syn::LitStr;
 
 use crate::builtin;
-use crate::document::{self, Declaration, Pinning, Unreadable};
+use crate::document::{self, Declaration, Pinned, Pinning, Unreadable};
 use crate::errors::Errors;
 use crate::name::FULL;
 use crate::suggestion::{near_miss, one_of};
@@ -90,7 +90,7 @@ pub(crate) fn check(
 struct Files<'f> {
     catalog: &'f Path,
     declared: BTreeMap<String, Declaration>,
-    pinned: BTreeMap<String, String>,
+    pinned: BTreeMap<String, Pinned>,
 }
 
 impl Files<'_> {
@@ -148,6 +148,11 @@ impl Files<'_> {
     /// Whether the model or variant of just this name is there; of a variant the model is.
     fn check_one(&self, name: &str) -> Result<(), String> {
         match (self.declared.get(name), name.split_once('@')) {
+            (Some(declaration), Some((model, _))) if declaration.stand_in => {
+                let signature = |name: &str| self.pinned.get(name)?.signature.as_ref();
+                check_pins(name, self.catalog, declaration, &self.pinned)
+                    .and_then(|()| check_stand_in((name, signature(name)), (model, signature(model))))
+            }
             (Some(declaration), _) => check_pins(name, self.catalog, declaration, &self.pinned),
             // It was checked with its model: a built-in one.
             (None, None) => Ok(()),
@@ -175,14 +180,14 @@ fn check_pins(
     name: &str,
     catalog: &Path,
     declaration: &Declaration,
-    pinned: &BTreeMap<String, String>,
+    pinned: &BTreeMap<String, Pinned>,
 ) -> Result<(), String> {
     let unconfirmed = if declaration.builtin.is_some() { " --accept-unconfirmed" } else { "" };
     let declaration = &match &declaration.builtin {
         Some(known) => builtin_declaration(name, known)?,
         None => declaration.clone(),
     };
-    match (pinned.get(name), &declaration.source) {
+    match (pinned.get(name).map(|pinned| &pinned.source), &declaration.source) {
         (None, _) if declaration.pinning == Pinning::LockFile => Err(format!(
             "the model `{name}` is declared in `{}`, but not pinned in the lock file beside it\nhint: run `cache-harness lock {name}{unconfirmed}`",
             catalog.display()
@@ -195,6 +200,19 @@ fn check_pins(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a stand-in is known to declare what its model does; of each name and signature.
+fn check_stand_in(
+    (name, own): (&str, Option<&String>),
+    (model, models): (&str, Option<&String>),
+) -> Result<(), String> {
+    let reason = match (own, models) {
+        (Some(own), Some(models)) if own == models => return Ok(()),
+        (Some(_), Some(_)) => format!("has another signature than `{model}`"),
+        _ => format!("was not compared with `{model}`"),
+    };
+    Err(format!("the stand-in `{name}` {reason}\nhint: run `cache-harness lock {model} {name}`"))
 }
 
 /// What the built-in model that `name` is declared as says of its source.
@@ -242,6 +260,8 @@ fn unknown_name_hint(name: &str, declared: &BTreeMap<String, Declaration>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
     use proc_macro2::Span;
 
     /// What is reported on the name `minilm`.
@@ -282,6 +302,33 @@ mod tests {
         let report = report(&surroundings);
         assert!(report.contains("could not read `"), "{report}");
         assert!(report.contains("elsewhere.toml"), "{report}");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test writes the files that it checks")]
+    fn a_stand_in_has_to_have_the_signature_of_its_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write(
+            "cache-harness.toml",
+            "[models.minilm]\npath = 'a'\n[models.minilm.variants.mini]\npath = 'b'\nstand_in = true\n",
+        );
+        let report = |model: &str, mini: &str| {
+            let block = |name, source, signature| format!("[models.{name}]\nsource = 'path:{source}'\n{signature}\n");
+            write("cache-harness.lock", &(block("minilm", "a", model) + &block("'minilm@mini'", "b", mini)));
+            report(&Surroundings { manifest_dir: folder.path().to_owned(), configured: None })
+        };
+        let (one, other) = ("signature = '0123456789abcdef'", "signature = '0123456789abcde0'");
+        assert_eq!(report(one, one), "");
+        for (model, mini, expected) in [
+            (one, other, "the stand-in `minilm@mini` has another signature than `minilm`"),
+            (one, "", "the stand-in `minilm@mini` was not compared with `minilm`"),
+            ("", one, "the stand-in `minilm@mini` was not compared with `minilm`"),
+            ("", "", "run `cache-harness lock minilm minilm@mini`"),
+        ] {
+            let report = report(model, mini);
+            assert!(report.contains(expected), "{report}");
+        }
     }
 
     #[test]

@@ -17,6 +17,16 @@ pub(crate) struct Declaration {
     pub(crate) pinning: Pinning,
     /// The built-in model that stands for its source.
     pub(crate) builtin: Option<String>,
+    /// Whether it is a variant that must have the signature of its model.
+    pub(crate) stand_in: bool,
+}
+
+/// What the lock file says of one model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pinned {
+    pub(crate) source: String,
+    /// Of a stand-in, and of a model that has one.
+    pub(crate) signature: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,16 +56,20 @@ pub(crate) fn declarations_in(path: &Path, text: &str) -> Result<BTreeMap<String
     Ok(declarations)
 }
 
-/// The `source` of every model in the lock file at `path`; nothing where there is no such file.
-pub(crate) fn pins(path: &Path) -> Result<BTreeMap<String, String>, Unreadable> {
+/// The pins of every model in the lock file at `path`; nothing where there is no such file.
+pub(crate) fn pins(path: &Path) -> Result<BTreeMap<String, Pinned>, Unreadable> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(unreadable(path, &error)),
     };
     let models = models(path, &text)?;
-    let source = |model: DeValue<'_>| Some(model.get("source")?.get_ref().as_str()?.to_owned());
-    Ok(models.into_iter().filter_map(|(name, model)| Some((name, source(model)?))).collect())
+    let text = |model: &DeValue<'_>, key| Some(model.get(key)?.get_ref().as_str()?.to_owned());
+    let pinned = |model: &DeValue<'_>| {
+        let signature = text(model, "signature");
+        text(model, "source").map(|source| Pinned { source, signature })
+    };
+    Ok(models.into_iter().filter_map(|(name, model)| Some((name, pinned(&model)?))).collect())
 }
 
 /// The lock file that belongs to the catalog at `path`.
@@ -91,7 +105,8 @@ fn declaration(model: &DeValue<'_>) -> Declaration {
     };
     let pinned = first_url(model).is_some() && text("sha256").is_some() && way(model) == "urls";
     let pinning = if pinned { Pinning::Catalog } else { Pinning::LockFile };
-    Declaration { source, pinning, builtin: text("builtin").map(ToOwned::to_owned) }
+    let stand_in = model.get("stand_in").and_then(|value| value.get_ref().as_bool()).unwrap_or(false);
+    Declaration { source, pinning, builtin: text("builtin").map(ToOwned::to_owned), stand_in }
 }
 
 fn first_url<'model>(model: &'model DeValue<'_>) -> Option<&'model str> {

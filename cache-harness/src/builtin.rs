@@ -207,7 +207,7 @@ mod tests {
         let (size, sha256) = builtin.expected.unwrap();
         let pins = |size, sha256| {
             let file = PinnedFile { path: "ggml-tiny.bin".parse().unwrap(), size: Some(size), sha256, etag: None };
-            Pins { source: String::new(), commit: None, archive: None, files: vec![file] }
+            Pins { source: String::new(), commit: None, archive: None, signature: None, files: vec![file] }
         };
         assert!(builtin.confirm(&pins(size, sha256)).is_ok());
         assert!(builtin.confirm(&pins(size + 1, sha256)).is_err());

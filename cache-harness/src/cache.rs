@@ -100,18 +100,20 @@ impl Cache {
         let (config, catalog) = Config::discover(start, &environment, overrides)?;
         let lock = match &catalog.path {
             Some(path) => LockFile::read(&LockFile::beside(path))?,
-            None => LockFile {
-                path: start.join("cache-harness.lock"),
-                models: std::collections::BTreeMap::new(),
-                newer: false,
-            },
+            None => LockFile::empty(start.join("cache-harness.lock")),
         };
+        Ok(Self::of((config, catalog, lock), environment, progress))
+    }
+
+    /// The cache of what was read.
+    pub(crate) fn of(read: (Config, Catalog, LockFile), environment: Environment, progress: Progress) -> Self {
+        let (config, catalog, lock) = read;
         let run = RunId::current(|name| environment.get(name).map(ToOwned::to_owned));
         let log = Log::new(&config.state_dir, run, config.project.clone());
         let store = Store::new(&config.dir.value);
         let (fetcher, prepared) = (Fetcher::new(&config), Mutex::default());
         let inner = Inner { config, environment, catalog, lock, store, fetcher, progress, log, prepared };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// The effective settings.

@@ -7,6 +7,8 @@
 
 mod layer;
 mod mirror;
+#[cfg(feature = "cli")]
+mod salvage;
 mod setting;
 mod token;
 mod variants;
@@ -23,6 +25,9 @@ pub use self::token::Token;
 pub use self::variants::Variants;
 
 pub(crate) use self::mirror::Named;
+
+#[cfg(feature = "cli")]
+pub(crate) use self::salvage::Salvaged;
 
 use self::layer::Layer;
 use crate::catalog::Catalog;

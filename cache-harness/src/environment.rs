@@ -35,6 +35,11 @@ pub(crate) const RUN: &str = "CACHE_HARNESS_RUN";
 /// The run, when nextest started the process.
 pub(crate) const NEXTEST_RUN_ID: &str = "NEXTEST_RUN_ID";
 
+/// Every variable of ours that people set.
+#[cfg(feature = "cli")]
+pub(crate) const OURS: [&str; 12] =
+    [DIR, MAX_SIZE, MAX_AGE, VERIFY, OFFLINE, CONFIG, REMOTE, PATIENCE, MIRRORS, CONNECTIONS, VARIANT, RUN];
+
 /// The user's home.
 pub(crate) const HOME: &str = "HOME";
 /// Where the user keeps caches.
@@ -94,6 +99,12 @@ impl Environment {
     #[cfg(feature = "cli")]
     pub(crate) fn names(&self) -> impl Iterator<Item = &OsStr> {
         self.0.keys().map(OsString::as_os_str)
+    }
+
+    /// The names of the variables that are set and not empty, sorted, as far as they are text.
+    #[cfg(feature = "cli")]
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.to_str())
     }
 
     /// The value of `name`, unless it is unset or empty.
@@ -204,6 +215,13 @@ impl<K: Into<OsString>, V: Into<OsString>, const N: usize> From<[(K, V); N]> for
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn every_variable_of_ours_is_known_to_be_ours() {
+        let declared = include_str!("environment.rs").matches("= \"CACHE_HARNESS_").count();
+        assert_eq!(declared, OURS.len() + 1, "this line has the pattern, too");
+    }
 
     #[test]
     fn home_and_variables_expand_and_an_unset_one_is_named() {

@@ -89,6 +89,8 @@ mod report;
 mod restore;
 mod room;
 mod run;
+#[cfg(any(feature = "cli", fuzzing))]
+mod signature;
 mod store;
 mod suggestion;
 #[cfg(feature = "testkit")]
@@ -103,6 +105,8 @@ mod warm;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::fetch::fuzzing::{fields, pace, record};
+    #[cfg(any(feature = "cli", fuzzing))]
+    pub use crate::signature::fuzzing::headers;
     #[cfg(feature = "archives")]
     pub use crate::unpack::fuzzing::{archive, names};
 }

@@ -36,6 +36,8 @@ pub(super) struct Block {
     pub(super) source: Source,
     pub(super) provider: Option<&'static str>,
     pub(super) hub_id: Option<String>,
+    /// Whether it is of a variant that has the tensors and inputs of its model.
+    pub(super) stand_in: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -98,6 +100,9 @@ impl Block {
         }
         if let Some(hub_id) = &self.hub_id {
             table.insert("hub_id", value(hub_id));
+        }
+        if self.stand_in {
+            table.insert("stand_in", value(true));
         }
         table
     }
@@ -232,7 +237,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> Block {
-        Block { source: Source::Path(path.to_owned()), provider: None, hub_id: None }
+        Block { source: Source::Path(path.to_owned()), provider: None, hub_id: None, stand_in: false }
     }
 
     fn inserted(text: &str, name: &str) -> String {

@@ -55,7 +55,8 @@ impl Context {
         Cache::with(Path::new("."), environment, &self.overrides(), progress)
     }
 
-    fn overrides(&self) -> Overrides {
+    /// What the command line says about the settings.
+    pub(crate) fn overrides(&self) -> Overrides {
         Overrides {
             config: self.global.config.clone(),
             offline: self.global.offline.then_some(true),

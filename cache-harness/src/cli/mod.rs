@@ -7,6 +7,7 @@ mod catalog_text;
 mod clean;
 mod context;
 mod demo;
+mod doctor;
 mod edit;
 mod env;
 mod evict;
@@ -27,6 +28,7 @@ mod report;
 mod restore;
 mod run;
 mod search;
+mod stand_in;
 mod status;
 mod verify;
 mod warm;
@@ -129,6 +131,8 @@ enum Command {
     Plan(plan::Plan),
     /// Show what upstream has moved since models of the Hub were pinned
     Outdated(outdated::Outdated),
+    /// Look for what will go wrong, and say how to mend it
+    Doctor(doctor::Doctor),
     /// Show the same tests with and without the cache
     Demo(demo::Demo),
     #[command(hide = true, subcommand)]
@@ -171,6 +175,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Key(command) => command.run(&context),
         Command::Plan(command) => command.run(&context),
         Command::Outdated(command) => command.run(&context),
+        Command::Doctor(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
         Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
     };

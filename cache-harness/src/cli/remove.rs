@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::edit::{self, Edit};
 use super::prune::bytes_here;
 use super::removal::Consent;
-use super::{Context, Verdict, catalog_text};
+use super::{Context, Verdict, catalog_text, stand_in};
 use crate::cache::Cache;
 use crate::catalog::{Catalog, Declared};
 use crate::error::{Error, Result};
@@ -60,6 +60,12 @@ impl Remove {
         }
         edit.text = Some(text);
         edit.lock.models.retain(|other, _| !other.belongs_to(name));
+        for (model, pins) in &mut edit.lock.models {
+            // Without its last stand-in a model has nothing to be compared with.
+            if model.as_str() == name.model() && !stand_in::stand_ins(&catalog, model).any(|one| one.name != *name) {
+                pins.signature = None;
+            }
+        }
         let lock = edit.lock.path.clone();
         let dry_run = self.consent.is_dry_run();
         if !dry_run {

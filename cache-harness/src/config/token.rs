@@ -38,7 +38,7 @@ impl Token {
             return Self::checked(text, HF_TOKEN.into()).map(Some);
         }
         let Some(path) = token_path(environment) else { return Ok(None) };
-        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+        let Ok(Some(text)) = crate::fs::read_text(&path) else { return Ok(None) };
         match text.trim() {
             "" => Ok(None),
             text => Self::checked(text, path.display().to_string()).map(Some),

@@ -20,7 +20,7 @@ fn project() -> (Server, Project) {
     let mut project = Project::new(&format!(
         "[models.tiny]\nhub = \"owner/tiny\"\nprovider = \"directory\"\n\
          [models.tiny.variants.q5]\nurls = [\"{url}/q5.bin\"]\nsha256 = \"{q5}\"\n\
-         [models.tiny.variants.mini]\npath = \"fixtures/mini\"\nstand_in = true\non = \"ci\"\n\
+         [models.tiny.variants.mini]\npath = \"fixtures/mini\"\non = \"ci\"\n\
          [models.other]\npath = \"fixtures/other\"\n[models.other.variants.mini]\npath = \"fixtures/mini\"\n"
     ));
     for folder in ["mini", "other"] {
