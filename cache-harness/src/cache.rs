@@ -199,7 +199,8 @@ impl Cache {
         let CachedModelParts { prepared, folder, files, outcome, bytes, lease, private, .. } = parts;
         let fallback_for = (outcome == Outcome::Fallback).then(|| self.inner.chosen_name(ask).parse().ok()).flatten();
         let held = Held { lease, private, cache: Arc::clone(&self.inner) };
-        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, _held: held }
+        let offline = ask.offline.unwrap_or(self.inner.config.offline.value);
+        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, offline, _held: held }
     }
 }
 
@@ -317,13 +318,21 @@ impl Inner {
 
     /// Tells a person and the report, once per process.
     pub(crate) fn warn_once(&self, text: &str) {
+        if self.note(text) {
+            notice::warn(text);
+        }
+    }
+
+    /// Tells the report, once per process; whether this was the first time.
+    pub(crate) fn note(&self, text: &str) -> bool {
         static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
         let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.iter().any(|known| known == text) {
-            told.push(text.to_owned());
-            notice::warn(text);
-            let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
-            self.record(&Event::Warning(warning));
+        if told.iter().any(|known| known == text) {
+            return false;
         }
+        told.push(text.to_owned());
+        let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
+        self.record(&Event::Warning(warning));
+        true
     }
 }

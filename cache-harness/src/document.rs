@@ -319,6 +319,14 @@ impl<'d> Table<'d> {
         })
     }
 
+    /// The error that a key which nobody asked for is one of `keys` misspelt, if there is one.
+    pub(crate) fn misspelt(&self, keys: &[&str]) -> Option<Error> {
+        self.not_asked().find_map(|given| {
+            let near = nearest(given.get_ref(), keys.iter().copied())?;
+            Some(self.unknown(given, format!("did you mean `{near}`?")))
+        })
+    }
+
     /// Refuses the first key that was not asked for.
     pub(crate) fn finish(self) -> Result<()> {
         let Some(key) = self.not_asked().min_by_key(|key| key.span().start) else { return Ok(()) };

@@ -87,9 +87,23 @@ impl Environment {
         changed
     }
 
+    /// The same with one variable less.
+    #[cfg(feature = "cli")]
+    pub(crate) fn without(&self, name: &OsStr) -> Self {
+        let mut changed = self.clone();
+        changed.0.remove(name);
+        changed
+    }
+
+    /// The names of all variables, sorted.
+    #[cfg(feature = "cli")]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &OsStr> {
+        self.0.keys().map(OsString::as_os_str)
+    }
+
     /// The names of the variables that are set and not empty, sorted, as far as they are text.
     #[cfg(feature = "cli")]
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.to_str())
     }
 

@@ -6,7 +6,7 @@ use crate::environment::{Environment, OURS};
 use crate::suggestion::nearest;
 
 pub(super) fn check(environment: &Environment) -> Vec<Finding> {
-    let unknown = environment.names().filter(|name| is_alike(name) && !OURS.contains(name));
+    let unknown = environment.texts().filter(|name| is_alike(name) && !OURS.contains(name));
     unknown.map(|name| misspelt(name, environment)).collect()
 }
 
