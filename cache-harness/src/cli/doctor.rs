@@ -25,8 +25,8 @@ use self::examined::Examined;
 use self::finding::{Finding, Level};
 use self::links::Linked;
 use self::roots::ProviderRoot;
-use self::settings::Row;
 use self::versions::Versions;
+use super::origins::{self, Effective};
 use super::{Context, Verdict};
 use crate::error::Result;
 
@@ -41,7 +41,7 @@ struct Diagnosis {
     notes: usize,
     versions: Versions,
     files: Files,
-    settings: Vec<Row>,
+    settings: Vec<Effective>,
     roots: Vec<ProviderRoot>,
     links: Vec<Linked>,
     findings: Vec<Finding>,
@@ -92,7 +92,7 @@ fn diagnosis(examined: &Examined) -> Diagnosis {
         notes: count(Level::Note),
         versions: versions::versions(examined),
         files: files(examined),
-        settings: settings::rows(examined),
+        settings: examined.cache.as_ref().map(origins::effective_as_far_as_known).unwrap_or_default(),
         roots,
         links,
         findings,

@@ -31,7 +31,7 @@ fn a_broken_model_leaves_the_settings_of_its_file_in_force() {
     assert_eq!(code, 1);
     assert!(finding["message"].as_str().unwrap().contains("cache-harness.toml:5:1: "), "{finding}");
     assert!(finding["mend"].as_str().unwrap().contains("did you mean `sha256`?"), "{finding}");
-    let size = diagnosis["settings"].as_array().unwrap().iter().find(|row| row["name"] == "max_size").unwrap();
+    let size = diagnosis["settings"].as_array().unwrap().iter().find(|row| row["key"] == "max_size").unwrap();
     assert!(size["origin"].as_str().unwrap().ends_with("cache-harness.toml:2"), "{size}");
 }
 
