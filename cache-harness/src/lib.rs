@@ -47,6 +47,7 @@
 )]
 
 mod address;
+mod adoption;
 mod archive;
 mod ask;
 mod builtin;
@@ -61,6 +62,7 @@ mod config;
 #[cfg(test)]
 mod corpus;
 mod digest;
+mod discovery;
 mod document;
 mod environment;
 mod error;
@@ -71,6 +73,7 @@ mod fs;
 mod harness;
 #[cfg(feature = "cli")]
 mod hub;
+mod known_caches;
 mod lock;
 mod model;
 mod notice;

@@ -1,6 +1,7 @@
 //! The command line: data on stdout, everything else on stderr; exit 0 done, 1 failed, 2 wrong usage.
 
 mod add;
+mod adopt;
 mod annotations;
 mod catalog_text;
 mod clean;
@@ -102,6 +103,8 @@ enum Command {
     Optimize(clean::Optimize),
     /// Evict named models
     Evict(evict::Evict),
+    /// Take models that are on this disk already into the cache
+    Adopt(adopt::Adopt),
     /// Declare a model in the catalog and pin it
     Add(add::Add),
     /// Take a model out of the catalog and the lock file
@@ -150,6 +153,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Prune(command) => command.run(&context),
         Command::Optimize(command) => command.run(&context),
         Command::Evict(command) => command.run(&context),
+        Command::Adopt(command) => command.run(&context),
         Command::Add(command) => command.run(&context),
         Command::Remove(command) => command.run(&context),
         Command::Lock(command) => command.run(&context),

@@ -183,6 +183,7 @@ fn origins(cache: &Cache) -> String {
         line("min_free_disk", config.min_free_disk.value.to_string(), &config.min_free_disk.origin),
         line("strict_budget", config.strict_budget.value.to_string(), &config.strict_budget.origin),
         line("when_unusable", config.when_unusable.value.to_string(), &config.when_unusable.origin),
+        line("adopt", config.adopt.value.to_string(), &config.adopt.origin),
         line("patience", age(config.patience.value), &config.patience.origin),
         line("mirrors", mirrors, &config.mirrors.origin),
         line("connections", config.connections.value.to_string(), &config.connections.origin),

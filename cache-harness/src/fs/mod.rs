@@ -6,6 +6,7 @@
 
 mod fingerprint;
 mod place;
+mod search;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -17,9 +18,12 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use rustix::fs::OFlags;
 
-pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, has_a_name, look, look_through, refuse_other_names};
+pub(crate) use fingerprint::{
+    Fingerprint, Found, belongs_to_us_read_only, fingerprint, has_a_name, look, look_through, refuse_other_names,
+};
 pub use place::LinkMode;
 pub(crate) use place::{Placing, Source, place, place_symlink, place_text};
+pub(crate) use search::{Limits, Search, Sighted, Unseen, digest_of, steady_digest};
 
 /// Who may use what is created here, whatever the umask: nobody but the user and the group writes to it.
 const FOLDER_MODE: u32 = 0o775;

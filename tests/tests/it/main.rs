@@ -7,6 +7,7 @@ mod parts;
 mod pinned;
 mod project;
 
+mod adopt;
 mod archives;
 mod arriving_archives;
 mod attacks;
