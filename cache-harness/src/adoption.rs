@@ -13,15 +13,17 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::{Account, Inner};
 use crate::digest::Sha256Digest;
+#[cfg(feature = "cli")]
+use crate::discovery::Finds;
 use crate::error::Result;
 use crate::fill::{new_entry, proven, remember, waiting};
-use crate::fs::{self, Fingerprint, Found, LinkMode};
+use crate::fs::{self, Found, LinkMode};
 use crate::known_caches::KnownCache;
 use crate::pins::PinnedFile;
 use crate::prepared::Prepared;
 use crate::progress::Step;
 use crate::provider::Wanted;
-use crate::store::{Budget, Entry, Lease, Memo, Slot, Store, Taken, Turn};
+use crate::store::{Budget, Content, Entry, Lease, Memo, Owner, Placed, Slot, Store, Taken, Turn, Whose};
 
 /// Files of other programs that have the size of a pinned file, by the digest that they may have.
 #[derive(Debug, Default)]
@@ -34,8 +36,6 @@ pub(crate) struct Adopted {
     pub(crate) size: u64,
     pub(crate) from: PathBuf,
     pub(crate) mode: LinkMode,
-    /// What its owner's file is known by, as it was read.
-    pub(crate) source: Fingerprint,
 }
 
 impl Nearby {
@@ -86,7 +86,7 @@ impl Nearby {
         let mut adopted = Vec::new();
         for file in files {
             let Some(paths) = self.0.get(&file.sha256) else { continue };
-            if let Some((memo, taken)) = take(inner, prepared, file, paths)? {
+            if let Some((memo, taken)) = take(inner, prepared, file, paths, entry)? {
                 remember(entry, &file.sha256, memo);
                 here.insert(file.sha256);
                 adopted.extend(taken);
@@ -109,6 +109,7 @@ fn take(
     prepared: &Prepared,
     file: &PinnedFile,
     paths: &[PathBuf],
+    entry: &Entry,
 ) -> Result<Option<(Memo, Option<Adopted>)>> {
     let (model, name) = (prepared.name().as_str(), file.path.as_str());
     loop {
@@ -122,10 +123,10 @@ fn take(
             },
         };
         for path in paths {
-            match partial.take(path)? {
-                Taken::Published { memo, mode, source } => {
+            match partial.take(path, whose(entry, path))? {
+                Taken::Published { memo, mode } => {
                     let size = memo.fingerprint.size;
-                    let adopted = Adopted { sha256: file.sha256, size, from: path.clone(), mode, source };
+                    let adopted = Adopted { sha256: file.sha256, size, from: path.clone(), mode };
                     return Ok(Some((memo, Some(adopted))));
                 }
                 Taken::Refused { partial: again, reason } => {
@@ -138,14 +139,22 @@ fn take(
     }
 }
 
+/// Whose file stands at `path`, by the record of an entry that may have placed it.
+fn whose(entry: &Entry, path: &Path) -> Whose {
+    let is_link = |placed: &&Placed| {
+        placed.owner == Owner::Ours && matches!(placed.content, Content::Blob { mode: LinkMode::Hardlink, .. })
+    };
+    if entry.placed_at(path).filter(is_link).is_some() { Whose::Ours } else { Whose::Theirs }
+}
+
 /// A model of which files were taken: in use until this is dropped.
 pub(crate) struct InStore {
     pub(crate) adopted: Vec<Adopted>,
     _lease: Lease,
 }
 
-/// Takes what was found of a model into the store, evicting others for it, but nothing that is in use; then does `next`
-/// with its entry, which is recorded afterwards.
+/// Takes what was found of a model into the store, evicting others for it, but nothing that is in use; then, with all
+/// that recorded, does `next` with the entry and the digests whose blobs are there, and records once more.
 ///
 /// # Errors
 ///
@@ -154,7 +163,7 @@ pub(crate) fn into_store(
     inner: &Inner,
     prepared: &Prepared,
     found: &BTreeMap<Sha256Digest, Vec<PathBuf>>,
-    next: impl FnOnce(&Turn<'_>, &mut Entry, &[Adopted]) -> Result<()>,
+    next: impl FnOnce(&Turn<'_>, &mut Entry, &HashSet<Sha256Digest>) -> Result<()>,
 ) -> Result<InStore> {
     let lease = inner.store.lease(&prepared.entry_files)?;
     let turn = waiting(inner, prepared, |waiting| inner.store.turn(&prepared.id, waiting))?;
@@ -164,18 +173,26 @@ pub(crate) fn into_store(
     let budget = Budget { strict: true, ..inner.budget() };
     let reserved = Store::reserve(&turn, &mut entry, 0, &budget)?;
     inner.log_evictions(&reserved.evicted);
-    let mut adopted = Vec::new();
-    let mut seen = HashSet::new();
+    let (mut adopted, mut here, mut seen) = (Vec::new(), HashSet::new(), HashSet::new());
     for file in prepared.pins.files.iter().filter(|file| seen.insert(file.sha256)) {
         let Some(paths) = found.get(&file.sha256) else { continue };
-        if let Some((memo, taken)) = take(inner, prepared, file, paths)? {
+        if let Some((memo, taken)) = take(inner, prepared, file, paths, &entry)? {
             remember(&mut entry, &file.sha256, memo);
+            here.insert(file.sha256);
             adopted.extend(taken);
         }
     }
-    next(&turn, &mut entry, &adopted)?;
+    turn.record(&mut entry)?;
+    next(&turn, &mut entry, &here)?;
     turn.record(&mut entry)?;
     Ok(InStore { adopted, _lease: lease })
+}
+
+/// The paths of what was found.
+#[cfg(feature = "cli")]
+pub(crate) fn paths(finds: &Finds) -> BTreeMap<Sha256Digest, Vec<PathBuf>> {
+    let paths = finds.iter().map(|(digest, found)| (*digest, found.iter().map(|file| file.path.clone()).collect()));
+    paths.collect()
 }
 
 /// The folder that holds all of `paths`.

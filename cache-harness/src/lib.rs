@@ -62,8 +62,11 @@ mod config;
 #[cfg(test)]
 mod corpus;
 mod digest;
+#[cfg(feature = "cli")]
 mod discovery;
 mod document;
+#[cfg(feature = "cli")]
+mod duplicates;
 mod environment;
 mod error;
 mod event;
@@ -75,6 +78,8 @@ mod harness;
 mod hub;
 mod known_caches;
 mod lock;
+#[cfg(feature = "cli")]
+mod migration;
 mod model;
 mod notice;
 mod pattern;

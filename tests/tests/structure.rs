@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["restore"],
     &["adoption", "archive", "ask", "cached_model", "fill", "bypass", "cache", "prepared", "proof"],
     &["report"],
-    &["warm", "hub", "pinning"],
+    &["warm", "hub", "pinning", "migration", "duplicates"],
     &["harness"],
     &["cli"],
 ];

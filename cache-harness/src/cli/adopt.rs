@@ -1,6 +1,5 @@
 //! `adopt [DIR…]`: takes files of existing caches into the store instead of downloading them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -67,7 +66,7 @@ impl Adopt {
         if cache.inner.catalog.path.is_none() {
             return Err(Error::NoCatalog { start: cache.inner.catalog.start.clone() });
         }
-        let mut search = search(&cache, true);
+        let mut search = search(&cache, Places::Known);
         through(&mut search, &self.folders)?;
         let (prepared, mut failures) = pinned(&cache);
         let lacking: Vec<Vec<&PinnedFile>> = prepared.iter().map(|model| lacking(&cache, model)).collect();
@@ -84,7 +83,7 @@ impl Adopt {
         for (model, lacking) in prepared.iter().zip(&lacking) {
             let mut told = describe(model, lacking, &finds);
             if !self.dry_run && !told.adopted.is_empty() {
-                match adoption::into_store(&cache.inner, model, &paths(&finds), |_, _, _| Ok(())) {
+                match adoption::into_store(&cache.inner, model, &adoption::paths(&finds), |_, _, _| Ok(())) {
                     Ok(mut done) => {
                         told.settle(model, &done);
                         done.adopted.clear();
@@ -165,7 +164,7 @@ impl Model {
     }
 }
 
-pub(super) fn by(mode: LinkMode) -> &'static str {
+fn by(mode: LinkMode) -> &'static str {
     match mode {
         LinkMode::Reflink => "reflink",
         LinkMode::Hardlink => "hard link",
@@ -174,12 +173,21 @@ pub(super) fn by(mode: LinkMode) -> &'static str {
     }
 }
 
-/// A search that leaves out the store, and has been through the known caches if they are wanted.
-pub(super) fn search(cache: &Cache, known: bool) -> Search {
+/// Where a search begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Places {
+    /// In the known caches, before others that are named.
+    Known,
+    /// Only where it is told to.
+    Named,
+}
+
+/// A search that leaves out the store.
+pub(super) fn search(cache: &Cache, places: Places) -> Search {
     let inner = &cache.inner;
     let store = inner.store.dir().canonicalize().ok().map(|dir| dir.join("v1"));
     let mut search = Search::new(Limits::USUAL, store);
-    if known {
+    if places == Places::Known {
         KnownCache::all(&inner.config, &inner.environment).iter().for_each(|cache| search.through(&cache.root));
     }
     search
@@ -246,12 +254,7 @@ fn describe(model: &Prepared, lacking: &[&PinnedFile], finds: &Finds) -> Model {
     Model { name, files, lacking: lacking.len(), bytes, adopted, error: None }
 }
 
-pub(super) fn paths(finds: &Finds) -> BTreeMap<Sha256Digest, Vec<PathBuf>> {
-    let paths = finds.iter().map(|(digest, found)| (*digest, found.iter().map(|file| file.path.clone()).collect()));
-    paths.collect()
-}
-
-pub(super) fn name_of(model: &Prepared, digest: &Sha256Digest) -> String {
+fn name_of(model: &Prepared, digest: &Sha256Digest) -> String {
     let file = model.pins.files.iter().find(|file| file.sha256 == *digest);
     file.map_or_else(|| digest.short(), |file| file.path.to_string())
 }

@@ -7,6 +7,7 @@ mod catalog_text;
 mod clean;
 mod context;
 mod demo;
+mod duplicates;
 mod edit;
 mod env;
 mod evict;
@@ -14,6 +15,7 @@ mod inventory;
 mod key;
 mod lock;
 mod merge_rule;
+mod migrate;
 mod outdated;
 mod plan;
 mod progress;
@@ -105,6 +107,8 @@ enum Command {
     Evict(evict::Evict),
     /// Take models that are on this disk already into the cache
     Adopt(adopt::Adopt),
+    /// Move an old folder of models into the cache
+    Migrate(migrate::Migrate),
     /// Declare a model in the catalog and pin it
     Add(add::Add),
     /// Take a model out of the catalog and the lock file
@@ -154,6 +158,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Optimize(command) => command.run(&context),
         Command::Evict(command) => command.run(&context),
         Command::Adopt(command) => command.run(&context),
+        Command::Migrate(command) => command.run(&context),
         Command::Add(command) => command.run(&context),
         Command::Remove(command) => command.run(&context),
         Command::Lock(command) => command.run(&context),

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use taking::Taken;
+pub(crate) use taking::{Taken, Whose};
 
 use super::position::{Position, State};
 use super::tail::Tail;

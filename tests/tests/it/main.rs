@@ -28,6 +28,7 @@ mod kill;
 mod large;
 mod memory;
 mod merging;
+mod migrate;
 mod mirrors;
 mod offline;
 mod one_download;

@@ -18,26 +18,29 @@ use std::path::Path;
 use super::{Memo, Partial};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
-use crate::fs::{self, Fingerprint, LinkMode, Placing};
+use crate::fs::{self, LinkMode, Placing};
 use crate::time;
+
+/// Whose file is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// A hard link to a blob that this store had, by a record of its own: it may be a blob again.
+    Ours,
+    Theirs,
+}
 
 /// What came of taking a file.
 #[derive(Debug)]
 pub(crate) enum Taken {
     /// It is the blob now.
-    Published {
-        memo: Memo,
-        mode: LinkMode,
-        /// What the owner's file is known by, as it was read.
-        source: Fingerprint,
-    },
+    Published { memo: Memo, mode: LinkMode },
     /// It is not the blob, or could not be read.
     Refused { partial: Partial, reason: String },
 }
 
 /// What became of one way of taking a file.
 enum Attempt {
-    Published(Memo, Fingerprint),
+    Published(Memo),
     /// Another way may do.
     Impossible,
     Refused(String),
@@ -49,7 +52,7 @@ impl Partial {
     /// # Errors
     ///
     /// What fails in the store. What is wrong with the file is no error.
-    pub(crate) fn take(mut self, source: &Path) -> Result<Taken> {
+    pub(crate) fn take(self, source: &Path, whose: Whose) -> Result<Taken> {
         let refused = |partial, reason: String| Ok(Taken::Refused { partial, reason });
         // A link cannot be linked or cloned: what it leads to is.
         let opened = source.canonicalize().and_then(|path| Ok((fs::open(&path)?, path)));
@@ -63,14 +66,15 @@ impl Partial {
             Err(error) => return refused(self, error.to_string()),
         }
         let mut modes = vec![LinkMode::Reflink];
-        if is_content_addressed(&path) && fs::belongs_to_us_read_only(&file).unwrap_or(false) {
+        let is_ours = whose == Whose::Ours && path == source;
+        if (is_ours || is_content_addressed(&path)) && fs::belongs_to_us_read_only(&file).unwrap_or(false) {
             modes.push(LinkMode::Hardlink);
         }
         for mode in modes {
             match self.link(&file, &path, mode)? {
-                Attempt::Published(memo, source) => {
+                Attempt::Published(memo) => {
                     // What a download left of it is of no more use.
-                    return self.discard().map(|()| Taken::Published { memo, mode, source });
+                    return self.discard().map(|()| Taken::Published { memo, mode });
                 }
                 Attempt::Refused(reason) => return refused(self, reason),
                 Attempt::Impossible => {}
@@ -100,7 +104,7 @@ impl Partial {
             return Ok(Attempt::Impossible);
         }
         let attempt = self.publish_link(file, &temporary, mode);
-        if !matches!(attempt, Ok(Attempt::Published(..))) {
+        if !matches!(attempt, Ok(Attempt::Published(_))) {
             fs::remove_file(&temporary)?;
         }
         attempt
@@ -134,9 +138,7 @@ impl Partial {
         fs::sync_folder(&self.target)?;
         let fingerprint = fs::fingerprint(&ours).map_err(Error::io("look at", &self.target))?;
         let memo = Memo { fingerprint, hashed_at: time::unix_seconds(time::now()) };
-        // A new name changes the time of the owner's file too.
-        let source = fs::fingerprint(file).unwrap_or(source);
-        Ok(Attempt::Published(memo, source))
+        Ok(Attempt::Published(memo))
     }
 
     fn copy(mut self, mut file: &File) -> Result<Taken> {
@@ -149,11 +151,9 @@ impl Partial {
                 Err(error) => return refused(self, error.to_string()),
             }
         }
-        let begin = |file: &mut &File| io::Seek::rewind(file).and_then(|()| fs::fingerprint(file));
-        let source = match begin(&mut file) {
-            Ok(source) => source,
-            Err(error) => return refused(self, error.to_string()),
-        };
+        if let Err(error) = io::Seek::rewind(&mut file) {
+            return refused(self, error.to_string());
+        }
         self.restart()?;
         let mut left = self.limit;
         let mut buffer = vec![0; 256 * 1024];
@@ -173,7 +173,7 @@ impl Partial {
         match wrong {
             None if received.digest == self.digest => {
                 let memo = self.commit(received)?;
-                Ok(Taken::Published { memo, mode: LinkMode::Copy, source })
+                Ok(Taken::Published { memo, mode: LinkMode::Copy })
             }
             wrong => {
                 self.restart()?;
