@@ -144,7 +144,7 @@ fn whose(entry: &Entry, path: &Path) -> Whose {
     let is_link = |placed: &&Placed| {
         placed.owner == Owner::Ours && matches!(placed.content, Content::Blob { mode: LinkMode::Hardlink, .. })
     };
-    if entry.placed_at(path).filter(is_link).is_some() { Whose::Ours } else { Whose::Theirs }
+    if entry.placed_at(path).as_ref().is_some_and(is_link) { Whose::Ours } else { Whose::Theirs }
 }
 
 /// A model of which files were taken: in use until this is dropped.

@@ -81,7 +81,9 @@ pub(crate) fn find(cache: &Cache, folders: &[PathBuf]) -> Result<Duplicates> {
     let roots = ProviderKind::ALL.into_iter();
     let roots = roots.filter_map(|kind| Root::of(kind, &inner.config, &inner.environment).ok()).map(|root| root.path);
     let known = KnownCache::all(&inner.config, &inner.environment).into_iter().map(|cache| cache.root);
-    known.chain(roots).chain(folders.iter().cloned()).for_each(|folder| search.through(&folder));
+    for folder in known.chain(roots).chain(folders.iter().cloned()) {
+        search.through(&folder);
+    }
 
     let mut sizes: BTreeMap<u64, HashMap<(u64, u64), Vec<Sighted>>> = BTreeMap::new();
     let mut seen = HashSet::new();
@@ -93,8 +95,8 @@ pub(crate) fn find(cache: &Cache, folders: &[PathBuf]) -> Result<Duplicates> {
     }
     let entries = inner.store.entries()?;
     let ours = |placed: &crate::store::Placed| placed.owner == crate::store::Owner::Ours;
-    let placed = entries.into_iter().flat_map(|(_, entry)| entry.placed).filter(ours);
-    let placed: HashSet<PathBuf> = placed.map(|placed| placed.path).collect();
+    let links = entries.into_iter().flat_map(|(_, entry)| entry.placed).filter(ours);
+    let links: HashSet<PathBuf> = links.map(|link| link.path).collect();
     let mut groups: BTreeMap<Sha256Digest, Group> = BTreeMap::new();
     for (bytes, inodes) in sizes.into_iter().filter(|(_, inodes)| inodes.len() > 1) {
         for names in inodes.into_values() {
@@ -115,7 +117,7 @@ pub(crate) fn find(cache: &Cache, folders: &[PathBuf]) -> Result<Duplicates> {
             };
             let holder = match blob {
                 Some(_) => Holder::Store,
-                None if names.iter().any(|file| placed.contains(&file.path)) => Holder::Placed,
+                None if names.iter().any(|file| links.contains(&file.path)) => Holder::Placed,
                 None => Holder::Other,
             };
             let (places, pinned) = (Vec::new(), None);
@@ -136,8 +138,8 @@ pub(crate) fn find(cache: &Cache, folders: &[PathBuf]) -> Result<Duplicates> {
 }
 
 fn pinned(cache: &Cache) -> HashMap<Sha256Digest, (String, String)> {
-    let names = cache.inner.catalog.models.keys();
-    let models = names.filter_map(|name| cache.inner.prepared(&Ask::new(name.as_str(), Via::Restore)).ok());
+    let models = cache.inner.catalog.models.keys();
+    let models = models.filter_map(|name| cache.inner.prepared(&Ask::new(name.as_str(), Via::Restore)).ok());
     let files = models.flat_map(|model| {
         let named = |file: &crate::pins::PinnedFile| (file.sha256, (model.name().to_string(), file.path.to_string()));
         model.pins.files.iter().map(named).collect::<Vec<_>>()

@@ -59,38 +59,36 @@ impl KnownCache {
     pub(crate) fn all(config: &Config, environment: &Environment) -> Vec<Self> {
         let unconfigured = Config { provider_roots: std::collections::BTreeMap::new(), ..config.clone() };
         let mut found = Vec::new();
-        let mut add = |form, root: PathBuf| found.push(Self { root, form });
+        let mut add = |form, root: Option<PathBuf>| found.extend(root.map(|root| Self { root, form }));
         for config in [config, &unconfigured] {
             let root = |kind| Root::of(kind, config, environment).ok().map(|root| root.path);
-            root(ProviderKind::Huggingface).into_iter().for_each(|root| add(Form::Hub, root));
-            root(ProviderKind::OpenaiWhisper).into_iter().for_each(|root| add(Form::Flat, root));
-            root(ProviderKind::TorchHub).into_iter().for_each(|root| add(Form::Flat, root.join("hub/checkpoints")));
+            add(Form::Hub, root(ProviderKind::Huggingface));
+            add(Form::Flat, root(ProviderKind::OpenaiWhisper));
+            add(Form::Flat, root(ProviderKind::TorchHub).map(|root| root.join("hub/checkpoints")));
         }
         let variable = |name: &str| environment.expand(environment.text(name)?).ok();
-        for root in HUB_VARIABLES.into_iter().filter_map(variable) {
-            add(Form::Hub, root);
+        for name in HUB_VARIABLES {
+            add(Form::Hub, variable(name));
         }
-        variable(environment::HF_HOME).into_iter().for_each(|home| add(Form::Hub, home.join("hub")));
+        add(Form::Hub, variable(environment::HF_HOME).map(|home| home.join("hub")));
         let home = environment.home();
         let named = environment.get(environment::XDG_CACHE_HOME).map(PathBuf::from);
         let usual = home.as_ref().map(|home| home.join(".cache"));
         let system = home.as_ref().filter(|_| cfg!(target_os = "macos")).map(|home| home.join("Library/Caches"));
         for caches in [named, usual, system].into_iter().flatten() {
-            add(Form::Hub, caches.join("huggingface/hub"));
+            add(Form::Hub, Some(caches.join("huggingface/hub")));
             for flat in ["whisper", "torch/hub/checkpoints", "llama.cpp", "whisper.cpp"] {
-                add(Form::Flat, caches.join(flat));
+                add(Form::Flat, Some(caches.join(flat)));
             }
-            add(Form::LmStudio, caches.join("lm-studio/models"));
-            add(Form::Ort, caches.join("ort.pyke.io/models"));
+            add(Form::LmStudio, Some(caches.join("lm-studio/models")));
+            add(Form::Ort, Some(caches.join("ort.pyke.io/models")));
         }
-        variable("LLAMA_CACHE").into_iter().for_each(|root| add(Form::Flat, root));
-        variable("ORT_CACHE_DIR").into_iter().for_each(|root| add(Form::Ort, root.join("models")));
-        variable("OLLAMA_MODELS").into_iter().for_each(|root| add(Form::Ollama, root));
-        if let Some(home) = home {
-            add(Form::Ollama, home.join(".ollama/models"));
-            add(Form::LmStudio, home.join(".lmstudio/models"));
-        }
-        add(Form::Ollama, OLLAMA_SERVICE.into());
+        add(Form::Flat, variable("LLAMA_CACHE"));
+        add(Form::Ort, variable("ORT_CACHE_DIR").map(|root| root.join("models")));
+        add(Form::Ollama, variable("OLLAMA_MODELS"));
+        add(Form::Ollama, home.as_ref().map(|home| home.join(".ollama/models")));
+        add(Form::LmStudio, home.map(|home| home.join(".lmstudio/models")));
+        add(Form::Ollama, Some(OLLAMA_SERVICE.into()));
         let mut seen = HashSet::new();
         found.retain(|cache| seen.insert(cache.clone()) && cache.root.is_dir());
         found

@@ -66,6 +66,7 @@ mod digest;
 mod discovery;
 mod document;
 #[cfg(feature = "cli")]
+#[cfg_attr(not(test), expect(dead_code, reason = "`doctor --duplicates` will call it"))]
 mod duplicates;
 mod environment;
 mod error;

@@ -100,8 +100,12 @@ impl Adopt {
             document.adopted_bytes += told.bytes;
             document.models.push(told);
         }
-        document.warnings.iter().for_each(|warning| context.say(&format!("warning: {warning}")));
-        failures.iter().for_each(|error| context.error(error));
+        for warning in &document.warnings {
+            context.say(&format!("warning: {warning}"));
+        }
+        for error in &failures {
+            context.error(error);
+        }
         document.tell(context)?;
         Ok(if failures.is_empty() { Verdict::Holds } else { Verdict::Fails })
     }
@@ -188,7 +192,9 @@ pub(super) fn search(cache: &Cache, places: Places) -> Search {
     let store = inner.store.dir().canonicalize().ok().map(|dir| dir.join("v1"));
     let mut search = Search::new(Limits::USUAL, store);
     if places == Places::Known {
-        KnownCache::all(&inner.config, &inner.environment).iter().for_each(|cache| search.through(&cache.root));
+        for known in KnownCache::all(&inner.config, &inner.environment) {
+            search.through(&known.root);
+        }
     }
     search
 }

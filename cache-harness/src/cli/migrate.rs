@@ -75,14 +75,17 @@ impl Migrate {
         let (models, mut failures) = pinned(&cache);
         let plan = Plan::new(&cache, &from, models, search)?;
         let warnings: Vec<_> = plan.unseen.iter().map(ToString::to_string).collect();
-        warnings.iter().for_each(|warning| context.say(&format!("warning: {warning}")));
+        for warning in &warnings {
+            context.say(&format!("warning: {warning}"));
+        }
         let mut done = Migrated { left: plan.left.clone(), ..Migrated::default() };
         if self.dry_run || plan.moves.is_empty() {
             done.moved = planned(&plan);
         } else {
-            let (originals, fate) = match self.leave_links {
-                true => (Originals::Link, "leave links to it there"),
-                false => (Originals::Remove, "remove it there"),
+            let (originals, fate) = if self.leave_links {
+                (Originals::Link, "leave links to it there")
+            } else {
+                (Originals::Remove, "remove it there")
             };
             let (files, bytes) = (plan.moves.values().flatten().count(), ByteSize(plan.bytes()));
             let question = format!("Move {files} files ({bytes}) from `{}` into the cache and {fate}?", from.display());
@@ -94,7 +97,9 @@ impl Migrate {
             done.left.append(&mut carried.left);
             failures.append(&mut carried.failures);
         }
-        failures.iter().for_each(|error| context.error(error));
+        for error in &failures {
+            context.error(error);
+        }
         self.tell(context, from, done, warnings)?;
         Ok(if failures.is_empty() { Verdict::Holds } else { Verdict::Fails })
     }

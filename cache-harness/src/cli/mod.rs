@@ -7,6 +7,7 @@ mod catalog_text;
 mod clean;
 mod context;
 mod demo;
+#[expect(dead_code, reason = "`doctor --duplicates` will call it")]
 mod duplicates;
 mod edit;
 mod env;

@@ -173,9 +173,9 @@ fn a_deleted_blob_is_linked_back_from_where_it_was_placed() {
     let inode = |path: PathBuf| std::os::unix::fs::MetadataExt::ino(&path.metadata().unwrap());
     let before = inode(scene.weights());
     std::fs::remove_file(scene.weights()).unwrap();
-    let (weights, placed) = (scene.weights(), scene.hub_blob());
-    scene.assert_repaired(0);
-    assert_eq!((inode(weights), inode(placed)), (before, before));
+    scene.assert_restored("repaired");
+    assert_eq!((inode(scene.weights()), inode(scene.hub_blob())), (before, before));
+    assert_eq!(scene.server.requests(), []);
 }
 
 #[test]
