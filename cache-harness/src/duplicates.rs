@@ -139,7 +139,7 @@ pub(crate) fn find(cache: &Cache, folders: &[PathBuf]) -> Result<Duplicates> {
 
 fn pinned(cache: &Cache) -> HashMap<Sha256Digest, (String, String)> {
     let models = cache.inner.catalog.models.keys();
-    let models = models.filter_map(|name| cache.inner.prepared(&Ask::new(name.as_str(), Via::Restore)).ok());
+    let models = models.filter_map(|name| cache.inner.prepared(&Ask::exactly(name.as_str(), Via::Restore)).ok());
     let files = models.flat_map(|model| {
         let named = |file: &crate::pins::PinnedFile| (file.sha256, (model.name().to_string(), file.path.to_string()));
         model.pins.files.iter().map(named).collect::<Vec<_>>()

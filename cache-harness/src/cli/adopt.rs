@@ -68,15 +68,17 @@ impl Adopt {
         }
         let mut search = search(&cache, Places::Known);
         through(&mut search, &self.folders)?;
-        let (prepared, mut failures) = pinned(&cache);
+        let (prepared, mut warnings) = pinned(&cache);
+        let mut failures = Vec::new();
         let lacking: Vec<Vec<&PinnedFile>> = prepared.iter().map(|model| lacking(&cache, model)).collect();
         let finds = Wanted::new(lacking.iter().flatten().copied()).among(&mut search, Extent::One);
+        warnings.extend(search.unseen.iter().map(ToString::to_string));
         let mut document = Document {
             dry_run: self.dry_run,
             models: Vec::new(),
             adopted_bytes: 0,
             searched: searched(&cache, &self.folders),
-            warnings: search.unseen.iter().map(ToString::to_string).collect(),
+            warnings,
         };
         // In use until the last one is here, so that none makes room for another.
         let mut taken: Vec<InStore> = Vec::new();
@@ -222,17 +224,17 @@ fn searched(cache: &Cache, folders: &[PathBuf]) -> Vec<String> {
     searched.iter().map(|folder| folder.display().to_string()).collect()
 }
 
-/// The pinned models of the catalog, and why others are not.
-pub(super) fn pinned(cache: &Cache) -> (Vec<std::sync::Arc<Prepared>>, Vec<Error>) {
+/// The models and variants of the catalog whose bytes are known, and why others are left out.
+pub(super) fn pinned(cache: &Cache) -> (Vec<std::sync::Arc<Prepared>>, Vec<String>) {
     let mut models = Vec::new();
-    let mut failures = Vec::new();
+    let mut warnings = Vec::new();
     for name in cache.inner.catalog.models.keys() {
-        match cache.inner.prepared(&Ask::new(name.as_str(), Via::Restore)) {
+        match cache.inner.prepared(&Ask::exactly(name.as_str(), Via::Restore)) {
             Ok(model) => models.push(model),
-            Err(error) => failures.push(error),
+            Err(error) => warnings.push(error.to_string()),
         }
     }
-    (models, failures)
+    (models, warnings)
 }
 
 /// The files of a model whose blobs are not there, each digest once.

@@ -7,6 +7,8 @@ use clap::ValueEnum;
 
 use super::{Context, Verdict};
 use crate::cache::Cache;
+use crate::config::{Origin, Setting};
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::provider::Root;
 use crate::provider_kind::ProviderKind;
@@ -66,6 +68,9 @@ pub(super) fn variables(cache: &Cache, context: &Context) -> Result<BTreeMap<&'s
     let mut variables = BTreeMap::new();
     for provider in used {
         variables.extend(Root::of(provider, config, &context.environment)?.variables);
+    }
+    if let Setting { value, origin: Origin::Flag(_) } = &config.variants {
+        variables.insert(environment::VARIANT, PathBuf::from(value.to_string()));
     }
     if config.offline.value {
         variables.insert("HF_HUB_OFFLINE", PathBuf::from("1"));

@@ -72,9 +72,10 @@ impl Migrate {
         }
         let mut search = search(&cache, super::adopt::Places::Named);
         search.through(&from);
-        let (models, mut failures) = pinned(&cache);
+        let (models, mut warnings) = pinned(&cache);
+        let mut failures = Vec::new();
         let plan = Plan::new(&cache, &from, models, search)?;
-        let warnings: Vec<_> = plan.unseen.iter().map(ToString::to_string).collect();
+        warnings.extend(plan.unseen.iter().map(ToString::to_string));
         for warning in &warnings {
             context.say(&format!("warning: {warning}"));
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Overrides;
 use super::mirror::Mirror;
 use super::setting::{ApplicationCache, Origin, RemoteMode, Setting, Verify, WhenUnusable};
+use super::variants::Variants;
 use crate::address::{self, PlainHttp};
 use crate::document::{Placed, Table};
 use crate::environment::{self, Environment};
@@ -40,6 +41,7 @@ pub(super) struct Layer {
     pub(super) mirrors: Option<Setting<Vec<Mirror>>>,
     pub(super) connections: Option<Setting<NonZeroUsize>>,
     pub(super) adopt: Option<Setting<bool>>,
+    pub(super) variants: Option<Setting<Variants>>,
 }
 
 impl Layer {
@@ -68,6 +70,7 @@ impl Layer {
             mirrors: self.mirrors.or(weaker.mirrors),
             connections: self.connections.or(weaker.connections),
             adopt: self.adopt.or(weaker.adopt),
+            variants: self.variants.or(weaker.variants),
         }
     }
 
@@ -144,6 +147,7 @@ impl Layer {
             patience: variable(environment::PATIENCE, environment, parse_patience)?,
             mirrors: variable(environment::MIRRORS, environment, parse_mirrors)?,
             connections: variable(environment::CONNECTIONS, environment, parse_connections)?,
+            variants: variable(environment::VARIANT, environment, str::parse)?,
             ..Self::default()
         })
     }
@@ -151,7 +155,8 @@ impl Layer {
     /// What the command line says.
     pub(super) fn from_flags(overrides: &Overrides) -> Self {
         let offline = overrides.offline.map(|value| Setting { value, origin: Origin::Flag("--offline") });
-        Self { offline, ..Self::default() }
+        let variants = overrides.variants.clone().map(|value| Setting { value, origin: Origin::Flag("--variant") });
+        Self { offline, variants, ..Self::default() }
     }
 }
 

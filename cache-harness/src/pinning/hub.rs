@@ -55,7 +55,7 @@ impl Pinning<'_> {
         let chosen =
             select(&listed, patterns).map_err(|message| Error::Setting { name: format!("`{repo}`"), message })?;
         let files = self.pin_files(declared, &head, &chosen.files)?;
-        let pins = Pins { source, commit: Some(head.commit), archive: None, files };
+        let pins = Pins { source, commit: Some(head.commit), archive: None, signature: None, files };
         let left_out = chosen.left_out.iter().map(|file| file.path.clone()).collect();
         Ok(Pinned { pins, left_out, renamed: Some(head.repo).filter(|now| now != repo) })
     }
@@ -174,7 +174,8 @@ impl Pinning<'_> {
     ) -> Result<Sha256Digest> {
         let address = Address::of_hub_file(&head.repo, &head.commit, path.as_str(), self.config);
         let refused = |reason| Error::Refused { url: address::shown(&address.url), reason };
-        let download = Download { pinning: self, declared, path, address: address.clone(), size: Some(blob.size) };
+        let addresses = vec![address.clone()];
+        let download = Download { pinning: self, declared, path, addresses, size: Some(blob.size) };
         let (draft, received) = download.bring_unknown(store).map_err(|error| match sizes(&error) {
             Some((listed, sent)) => refused(format!("it has {sent} bytes, but the listing says {listed}")),
             None => error,
