@@ -292,3 +292,23 @@ fn a_folder_that_is_not_there_is_wrong_usage() {
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("`nowhere` does not exist"), "{ended:?}");
 }
+
+#[test]
+fn where_the_disk_has_reflinks_nothing_is_copied_and_nothing_linked() {
+    let (server, project, _) = scene("directory");
+    let theirs = put(&project.root().join("theirs"), 1);
+    // In a mount namespace of its own, which takes the disk with it when it ends.
+    let script = "cd \"$1\"; shift; mkdir disk; truncate -s 320M image; mkfs.xfs -q -m reflink=1 image
+        mount -o loop image disk; cp theirs disk/theirs; cd project; CACHE_HARNESS_DIR=../disk/cache \"$@\"
+        stat -c '%h' ../disk/theirs";
+    let mut command = project.program("unshare");
+    command.args(["--mount", "sh", "-euc", script, "sh"]).arg(project.root());
+    command.args([env!("CARGO_BIN_EXE_cache-harness-cli"), "adopt", "../disk", "-q", "--json"]);
+    let ended = crate::project::Ended::of(&command.output().unwrap());
+    if ended.code != Some(0) {
+        left_out("taking by reflink", "this machine mounts no XFS image");
+        return;
+    }
+    assert!(ended.stdout.contains("\"link_mode\": \"reflink\"") && ended.stdout.ends_with("}\n1\n"), "{ended:?}");
+    assert_eq!((server.requests(), theirs.exists()), (vec![], true));
+}
