@@ -128,6 +128,7 @@ fn settings(cache: &Cache, roots: Vec<(ProviderKind, (PathBuf, String))>) -> Vec
         ("min_free_disk", of(&config.min_free_disk, |size| Value::Size(*size))),
         ("strict_budget", of(&config.strict_budget, |strict| Value::Switch(*strict))),
         ("when_unusable", of(&config.when_unusable, |when| Value::Text(when.to_string()))),
+        ("adopt", of(&config.adopt, |adopt| Value::Text(adopt.to_string()))),
         ("patience", of(&config.patience, |age| Value::Age(*age))),
         ("mirrors", of(&config.mirrors, |all| Value::List(all.iter().map(ToString::to_string).collect()))),
         ("connections", of(&config.connections, |count| Value::Count(count.get()))),

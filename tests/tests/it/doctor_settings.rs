@@ -102,3 +102,21 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
     let (code, diagnosis) = found(&project, &[]);
     assert_eq!(code, 1, "{diagnosis}");
 }
+
+#[test]
+fn the_same_bytes_in_several_places_are_told_if_asked_for() {
+    let bytes = vec![7; 100_000];
+    let digest = cache_harness::Sha256Digest::of(&bytes);
+    let project = Project::new(&format!("[models.m]\nurls = [\"https://a.example/m.pt\"]\nsha256 = \"{digest}\"\n"));
+    for name in ["one.pt", "two.pt"] {
+        let whisper = project.home().join(".cache/whisper");
+        std::fs::create_dir_all(&whisper).unwrap();
+        std::fs::write(whisper.join(name), &bytes).unwrap();
+    }
+    assert_eq!(found(&project, &[]).1["duplicates"], serde_json::Value::Null);
+    let (code, diagnosis) = found(&project, &["--duplicates"]);
+    assert_eq!((code, diagnosis["duplicates"]["extra_bytes"].as_u64()), (0, Some(100_000)), "{diagnosis}");
+    assert_eq!(only(&diagnosis, "adoptable")["mend"], "cache-harness adopt");
+    let text = project.run(&["doctor", "--duplicates"]).succeeded().stdout;
+    assert!(text.contains("100 kB in 2 places: m/m.pt\n  `~/.cache/whisper/one.pt` (not ours)\n"), "{text}");
+}

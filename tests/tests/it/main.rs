@@ -8,6 +8,7 @@ mod pinned;
 mod project;
 
 mod added;
+mod adopt;
 mod application_caches;
 mod archives;
 mod arriving_archives;
@@ -34,6 +35,7 @@ mod kill;
 mod large;
 mod memory;
 mod merging;
+mod migrate;
 mod mirrors;
 mod offline;
 mod one_download;

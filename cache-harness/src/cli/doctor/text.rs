@@ -41,6 +41,10 @@ pub(super) fn text(diagnosis: &Diagnosis, home: Option<&Path>, verbose: bool) ->
     lines.push(String::new());
     lines.extend(diagnosis.findings.iter().flat_map(|finding| sentences(finding, home)));
     lines.push(String::new());
+    if !diagnosis.duplicate_lines.is_empty() {
+        lines.extend(diagnosis.duplicate_lines.iter().map(|line| shortened(line, home)));
+        lines.push(String::new());
+    }
     lines.push(sum(diagnosis));
     lines.join("\n")
 }
