@@ -57,6 +57,7 @@ pub(crate) struct Inner {
 pub(crate) struct Account {
     pub(crate) waited_seconds: f64,
     pub(crate) fetched_bytes: u64,
+    pub(crate) adopted_bytes: u64,
     pub(crate) retries: u32,
     pub(crate) resumes: u32,
     pub(crate) repairs: Vec<String>,
@@ -161,6 +162,7 @@ impl Cache {
             file: site_file,
             line,
             fetched_bytes: account.fetched_bytes,
+            adopted_bytes: account.adopted_bytes,
             retries: account.retries,
             resumes: account.resumes,
             repairs: account.repairs,

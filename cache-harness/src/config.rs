@@ -91,6 +91,8 @@ pub struct Config {
     pub patience: Setting<Duration>,
     /// Mirrors asked before a file's own addresses, in order. Default none.
     pub mirrors: Setting<Vec<Mirror>>,
+    /// Whether what other programs' caches hold is taken from there instead of being fetched. Default true.
+    pub adopt: Setting<bool>,
     /// The most connections to one host, of all processes together, from 1 to 64. Default 8.
     pub connections: Setting<NonZeroUsize>,
     /// Which variants of models to take. Default none: the models themselves, and on CI those with `on = "ci"`.
@@ -171,6 +173,7 @@ impl Config {
             token: Token::find(environment)?,
             patience: layer.patience.unwrap_or(Setting::from_default(Duration::from_secs(60))),
             mirrors: layer.mirrors.unwrap_or_default(),
+            adopt: layer.adopt.unwrap_or(Setting::from_default(true)),
             connections: layer.connections.unwrap_or(Setting::from_default(CONNECTIONS)),
             variants: layer.variants.unwrap_or_default(),
             ci: environment

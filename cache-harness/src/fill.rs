@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::adoption::Nearby;
 use crate::ask::Ask;
 use crate::cache::{Account, Inner};
 use crate::config::Verify;
@@ -33,6 +34,7 @@ pub(crate) use keep::keep;
 const FETCHES: usize = 4;
 
 /// A file whose blob is to be fetched, and what lies there instead.
+#[derive(Clone, Copy)]
 struct Lacking<'a> {
     file: &'a PinnedFile,
     damage: Option<Sha256Digest>,
@@ -93,7 +95,10 @@ fn lead(
 
     let offline = ask.offline.unwrap_or(inner.config.offline.value);
     let lacking = check(inner, prepared, verify, offline, &mut entry)?;
-    refuse_if_offline(inner, prepared, offline, &lacking)?;
+    let files: Vec<_> = lacking.iter().map(|lacking| lacking.file).collect();
+    let nearby = Nearby::look(inner, prepared, &files);
+    let nowhere: Vec<_> = lacking.iter().filter(|lacking| !nearby.has(lacking.file)).copied().collect();
+    refuse_if_offline(inner, prepared, offline, &nowhere)?;
     let copies = copies(inner, prepared);
     entry.arriving = prepared.pins.archive.as_ref().filter(|_| !lacking.is_empty()).map(recorded);
     if !lacking.is_empty() || copies > 0 {
@@ -109,13 +114,15 @@ fn lead(
     if !lacking.is_empty() {
         let repair = lacking.iter().any(Lacking::is_repair);
         account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
-        let model = prepared.name().as_str();
-        let (files, bytes) = match &prepared.pins.archive {
-            Some(archive) => (1, archive.size),
-            None => (lacking.len(), lacking.iter().try_fold(0_u64, |sum, lacking| sum.checked_add(lacking.file.size?))),
-        };
-        inner.progress.step(Step::Lacks { model, files, bytes });
-        inner.progress.ticking(model, || fetch(inner, prepared, &lacking, &mut entry, account))?;
+        let mut missing = lacking.clone();
+        if nowhere.len() < lacking.len() {
+            let taken = nearby.take(inner, prepared, &files, &mut entry, account)?;
+            missing.retain(|lacking| !taken.contains(&lacking.file.sha256));
+            refuse_if_offline(inner, prepared, offline, &missing)?;
+        }
+        if !missing.is_empty() {
+            fetch_missing(inner, prepared, &missing, &mut entry, account)?;
+        }
         entry.arriving = None;
         turn.record(&mut entry)?;
     }
@@ -141,7 +148,7 @@ fn lead(
     Ok((outcome, proof))
 }
 
-fn new_entry(prepared: &Prepared) -> Entry {
+pub(crate) fn new_entry(prepared: &Prepared) -> Entry {
     let files = prepared.pins.files.iter().map(recorded).collect();
     Entry::new(prepared.name().clone(), prepared.provider.to_string(), files)
 }
@@ -209,7 +216,7 @@ fn check<'a>(
     Ok(lacking)
 }
 
-fn remember(entry: &mut Entry, digest: &Sha256Digest, memo: Memo) {
+pub(crate) fn remember(entry: &mut Entry, digest: &Sha256Digest, memo: Memo) {
     entry.memos.insert(*digest, memo);
     for file in entry.files.iter_mut().filter(|file| file.sha256 == *digest) {
         file.size = Some(memo.fingerprint.size);
@@ -257,6 +264,23 @@ pub(crate) struct Arrived {
     /// How each blob is known that is now there.
     pub(crate) memos: Result<Vec<(Sha256Digest, Memo)>>,
     pub(crate) effort: Effort,
+}
+
+/// Fetches what lacks, and says so.
+fn fetch_missing(
+    inner: &Inner,
+    prepared: &Prepared,
+    lacking: &[Lacking<'_>],
+    entry: &mut Entry,
+    account: &mut Account,
+) -> Result<()> {
+    let model = prepared.name().as_str();
+    let (files, bytes) = match &prepared.pins.archive {
+        Some(archive) => (1, archive.size),
+        None => (lacking.len(), lacking.iter().try_fold(0_u64, |sum, lacking| sum.checked_add(lacking.file.size?))),
+    };
+    inner.progress.step(Step::Lacks { model, files, bytes });
+    inner.progress.ticking(model, || fetch(inner, prepared, lacking, entry, account))
 }
 
 /// Fetches what lacks.

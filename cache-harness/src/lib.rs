@@ -48,6 +48,7 @@
 )]
 
 mod address;
+mod adoption;
 mod archive;
 mod ask;
 mod blob_id;
@@ -64,7 +65,11 @@ mod config;
 #[cfg(test)]
 mod corpus;
 mod digest;
+#[cfg(feature = "cli")]
+mod discovery;
 mod document;
+#[cfg(feature = "cli")]
+mod duplicates;
 mod environment;
 mod error;
 mod event;
@@ -74,7 +79,10 @@ mod fs;
 mod harness;
 #[cfg(feature = "cli")]
 mod hub;
+mod known_caches;
 mod lock;
+#[cfg(feature = "cli")]
+mod migration;
 mod model;
 mod notice;
 mod pattern;

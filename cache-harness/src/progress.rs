@@ -3,7 +3,7 @@
 //! For one request, in this order:
 //!
 //! ```text
-//! Queued?  Waiting*  (Lacks  (Begin Bytes*  (Retry Begin Bytes*)*  SourceFailed?)*)?  Done | Failed
+//! Queued?  Waiting*  PassedOver*  Adopted?  (Lacks  (Begin Bytes*  (Retry Begin Bytes*)*  SourceFailed?)*)?  Done | Failed
 //! ```
 //!
 //! `Begin`, `Bytes`, `Retry` and `SourceFailed` come from the thread that the connections live on, and belong to no
@@ -20,6 +20,7 @@ mod transfer;
 mod trouble;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use crate::error::Error;
 
 pub(crate) use model::{Model, Wait};
-pub(crate) use remark::{in_words, share, waiting};
+pub(crate) use remark::{adopted, in_words, share, waiting};
 pub(crate) use tally::{Tally, Total};
 pub(crate) use transfer::Transfer;
 pub(crate) use trouble::Troubles;
@@ -63,6 +64,28 @@ pub enum Step<'a> {
         files: usize,
         /// How many bytes these have, if that is known.
         bytes: Option<u64>,
+    },
+    /// Files were taken from other programs' caches, so that they need not be fetched.
+    Adopted {
+        /// The model.
+        model: &'a str,
+        /// How many of its files.
+        files: usize,
+        /// How many bytes these have.
+        bytes: u64,
+        /// The folder that they were all found in.
+        folder: &'a Path,
+    },
+    /// A file of another program's cache, of the right size, was not taken.
+    PassedOver {
+        /// The model.
+        model: &'a str,
+        /// The file of the model.
+        file: &'a str,
+        /// The other program's file.
+        path: &'a Path,
+        /// Why.
+        reason: &'a str,
     },
     /// A transfer starts, or goes on where it was.
     Begin {

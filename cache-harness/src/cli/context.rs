@@ -43,7 +43,11 @@ impl Context {
 
     /// The cache of the catalog that was named or is nearest; fetches show how far they are.
     pub(crate) fn cache(&self) -> Result<Cache> {
-        let progress = if self.global.quiet { Progress::default() } else { progress::listener(&self.environment) };
+        let progress = match (self.global.quiet, self.global.verbose) {
+            (true, _) => Progress::default(),
+            (_, true) => progress::verbose_listener(&self.environment),
+            (false, false) => progress::listener(&self.environment),
+        };
         Cache::with(Path::new("."), self.environment.clone(), &self.overrides(), progress)
     }
 

@@ -1,6 +1,7 @@
 //! The command line: data on stdout, everything else on stderr; exit 0 done, 1 failed, 2 wrong usage.
 
 mod add;
+mod adopt;
 mod annotations;
 mod application;
 mod catalog_text;
@@ -8,6 +9,7 @@ mod clean;
 mod context;
 mod demo;
 mod doctor;
+mod duplicates;
 mod edit;
 mod env;
 mod evict;
@@ -16,6 +18,7 @@ mod inventory;
 mod key;
 mod lock;
 mod merge_rule;
+mod migrate;
 mod origins;
 mod outdated;
 mod plan;
@@ -117,6 +120,10 @@ enum Command {
     Optimize(prune::Optimize),
     /// Evict named models
     Evict(evict::Evict),
+    /// Take models that are on this disk already into the cache
+    Adopt(adopt::Adopt),
+    /// Move an old folder of models into the cache
+    Migrate(migrate::Migrate),
     /// Declare a model in the catalog and pin it
     Add(add::Add),
     /// Take a model out of the catalog and the lock file
@@ -168,6 +175,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Prune(command) => command.run(&context),
         Command::Optimize(command) => command.run(&context),
         Command::Evict(command) => command.run(&context),
+        Command::Adopt(command) => command.run(&context),
+        Command::Migrate(command) => command.run(&context),
         Command::Add(command) => command.run(&context),
         Command::Remove(command) => command.run(&context),
         Command::Lock(command) => command.run(&context),

@@ -28,16 +28,16 @@ const ORIGIN: usize = 56;
 #[derive(Debug, Serialize)]
 pub(super) struct Effective {
     /// The table that it stands in, such as `cache` or `providers.huggingface`.
-    section: String,
-    key: &'static str,
-    value: Value,
+    pub(super) section: String,
+    pub(super) key: &'static str,
+    pub(super) value: Value,
     /// `default`, `FILE:LINE`, a variable or a flag.
-    origin: String,
+    pub(super) origin: String,
 }
 
 /// A value, for people with its unit, for programs in bytes and seconds.
 #[derive(Debug)]
-enum Value {
+pub(super) enum Value {
     Text(String),
     Size(ByteSize),
     Age(Duration),
@@ -85,7 +85,30 @@ fn path(path: &Path) -> Value {
 }
 
 /// Every setting that is in force.
+///
+/// # Errors
+///
+/// Nothing says where a provider has its files.
 pub(super) fn effective(cache: &Cache) -> Result<Vec<Effective>> {
+    let roots = used(cache).into_iter().map(|provider| Ok((provider, root(provider, cache)?)));
+    Ok(settings(cache, roots.collect::<Result<_>>()?))
+}
+
+/// The same without the roots that cannot be told.
+pub(super) fn effective_as_far_as_known(cache: &Cache) -> Vec<Effective> {
+    let roots = used(cache).into_iter().filter_map(|provider| Some((provider, root(provider, cache).ok()?)));
+    settings(cache, roots.collect())
+}
+
+/// Where a provider has its files, and what says so.
+pub(super) fn root(provider: ProviderKind, cache: &Cache) -> Result<(PathBuf, String)> {
+    match cache.config().provider_roots.get(&provider) {
+        Some(setting) => Ok((setting.value.clone(), setting.origin.to_string())),
+        None => consumers_own(provider, cache, &cache.inner.environment),
+    }
+}
+
+fn settings(cache: &Cache, roots: Vec<(ProviderKind, (PathBuf, String))>) -> Vec<Effective> {
     let (config, environment) = (cache.config(), &cache.inner.environment);
     let mut found = Vec::new();
     let mut add = |section: &str, key, value, origin: String| {
@@ -105,6 +128,7 @@ pub(super) fn effective(cache: &Cache) -> Result<Vec<Effective>> {
         ("min_free_disk", of(&config.min_free_disk, |size| Value::Size(*size))),
         ("strict_budget", of(&config.strict_budget, |strict| Value::Switch(*strict))),
         ("when_unusable", of(&config.when_unusable, |when| Value::Text(when.to_string()))),
+        ("adopt", of(&config.adopt, |adopt| Value::Text(adopt.to_string()))),
         ("patience", of(&config.patience, |age| Value::Age(*age))),
         ("mirrors", of(&config.mirrors, |all| Value::List(all.iter().map(ToString::to_string).collect()))),
         ("connections", of(&config.connections, |count| Value::Count(count.get()))),
@@ -127,13 +151,8 @@ pub(super) fn effective(cache: &Cache) -> Result<Vec<Effective>> {
             add(&section, "variant", variant, choice.origin.to_string());
         }
     }
-    for provider in used(cache) {
-        let section = format!("providers.{provider}");
-        let (root, origin) = match config.provider_roots.get(&provider) {
-            Some(setting) => (setting.value.clone(), setting.origin.to_string()),
-            None => consumers_own(provider, cache, environment)?,
-        };
-        add(&section, "root", path(&root), origin);
+    for (provider, (root, origin)) in roots {
+        add(&format!("providers.{provider}"), "root", path(&root), origin);
     }
     for (name, application) in &config.application_caches {
         let section = format!("application_caches.{}", crate::document::key_text(name));
@@ -156,7 +175,7 @@ pub(super) fn effective(cache: &Cache) -> Result<Vec<Effective>> {
     };
     add("environment", "HF_TOKEN", Value::Text(token.to_owned()), origin);
     add("environment", "state", path(&config.state_dir), state_origin);
-    Ok(found)
+    found
 }
 
 /// The providers that the catalog uses or configures.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use self::picture::{Size, picture};
 use crate::environment::{self, Environment};
 use crate::notice;
-use crate::progress::{Progress, Step, Tally, Troubles};
+use crate::progress::{Progress, Step, Tally, Troubles, adopted};
 
 /// How far remarks of the same kind are apart, for people who look on.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -22,6 +22,17 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// The listener for this process's stderr: a picture where that is a terminal, lines where it is a log.
 pub(super) fn listener(environment: &Environment) -> Progress {
     if draws(environment, io::stderr().is_terminal()) { Screen::progress() } else { Progress::plain(notice::warn) }
+}
+
+/// The same, and what was looked at and not taken.
+pub(super) fn verbose_listener(environment: &Environment) -> Progress {
+    let listener = listener(environment);
+    Progress::new(move |step| {
+        if let Step::PassedOver { model, file, path, reason } = step {
+            notice::warn(&format!("{model}/{file}: `{}` was not taken: {reason}", path.display()));
+        }
+        listener.step(step);
+    })
 }
 
 /// Whether there is somebody to draw for, and something to draw on.
@@ -62,6 +73,7 @@ impl Screen {
                 state.troubles.forget(model);
                 Vec::new()
             }
+            Step::Adopted { .. } => adopted(step).into_iter().collect(),
             // The thread of the connections must not wait for a terminal.
             _ => return,
         };

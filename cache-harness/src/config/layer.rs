@@ -42,6 +42,7 @@ pub(super) struct Layer {
     pub(super) patience: Option<Setting<Duration>>,
     pub(super) mirrors: Option<Setting<Vec<Mirror>>>,
     pub(super) connections: Option<Setting<NonZeroUsize>>,
+    pub(super) adopt: Option<Setting<bool>>,
     pub(super) variants: Option<Setting<Variants>>,
 }
 
@@ -71,6 +72,7 @@ impl Layer {
             patience: self.patience.or(weaker.patience),
             mirrors: self.mirrors.or(weaker.mirrors),
             connections: self.connections.or(weaker.connections),
+            adopt: self.adopt.or(weaker.adopt),
             variants: self.variants.or(weaker.variants),
         }
     }
@@ -88,6 +90,7 @@ impl Layer {
             layer.verify = cache.parsed("verify", str::parse)?.map(|found| from_file(&cache, found));
             layer.offline = cache.boolean("offline")?.map(|found| from_file(&cache, found));
             layer.min_free_disk = cache.parsed("min_free_disk", str::parse)?.map(|found| from_file(&cache, found));
+            layer.adopt = cache.boolean("adopt")?.map(|found| from_file(&cache, found));
             layer.strict_budget = cache.boolean("strict_budget")?.map(|found| from_file(&cache, found));
             layer.when_unusable = cache.parsed("when_unusable", str::parse)?.map(|found| from_file(&cache, found));
             layer.patience = cache.parsed("patience", parse_patience)?.map(|found| from_file(&cache, found));

@@ -109,6 +109,7 @@ fn write_request(mut object: Object<'_>, request: &Request) {
     }
     object.number("bytes", request.bytes);
     object.number("fetched_bytes", request.fetched_bytes);
+    object.number("adopted_bytes", request.adopted_bytes);
     object.number("retries", request.retries.into());
     object.number("resumes", request.resumes.into());
     if !request.repairs.is_empty() {
@@ -232,6 +233,7 @@ mod tests {
             line: Some(7),
             bytes: 151_061_672,
             fetched_bytes: u64::MAX,
+            adopted_bytes: 7,
             retries: 2,
             resumes: 1,
             repairs: vec!["config.json".into(), "model.safetensors".into()],

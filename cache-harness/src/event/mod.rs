@@ -81,6 +81,9 @@ pub struct Request {
     /// What came over the network or from a `path` source for it, in bytes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub fetched_bytes: u64,
+    /// What was taken for it from other programs' caches instead, in bytes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub adopted_bytes: u64,
     /// How often an exchange was tried again.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retries: u32,
@@ -118,6 +121,7 @@ impl Request {
             line: None,
             bytes: 0,
             fetched_bytes: 0,
+            adopted_bytes: 0,
             retries: 0,
             resumes: 0,
             repairs: Vec::new(),

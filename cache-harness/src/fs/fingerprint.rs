@@ -92,3 +92,9 @@ pub(crate) fn refuse_other_names(file: &File) -> io::Result<()> {
         _ => Err(io::Error::other("it has another name, whose file would be written as well: remove it")),
     }
 }
+
+/// Whether an open file is this user's own and nobody may write to it, as if it were a blob of ours.
+pub(crate) fn belongs_to_us_read_only(file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    Ok(metadata.mode() & 0o222 == 0 && metadata.uid() == rustix::process::geteuid().as_raw())
+}

@@ -6,6 +6,7 @@
 
 mod fingerprint;
 mod place;
+mod search;
 #[cfg(feature = "cli")]
 mod trial;
 
@@ -19,9 +20,12 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use rustix::fs::OFlags;
 
-pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, has_a_name, look, look_through, refuse_other_names};
+pub(crate) use fingerprint::{
+    Fingerprint, Found, belongs_to_us_read_only, fingerprint, has_a_name, look, look_through, refuse_other_names,
+};
 pub use place::LinkMode;
 pub(crate) use place::{Placing, Source, has_no_symlinks, is_about_links, place, place_symlink, place_text};
+pub(crate) use search::{Limits, Search, Sighted, Unseen, digest_of, steady_digest};
 #[cfg(feature = "cli")]
 pub(crate) use trial::{Permission, link_modes, nearest, permission};
 

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::remark::{in_words, share, waiting};
+use super::remark::{adopted, in_words, share, waiting};
 use super::tally::{Ended, Tally};
 use super::trouble::Troubles;
 use super::{Progress, Step};
@@ -68,6 +68,7 @@ impl Plain {
                 self.troubles.forget(model);
                 self.closing().into_iter().collect()
             }
+            Step::Adopted { .. } => adopted(step).into_iter().collect(),
             // Whoever asked will hear of the others at a tick.
             _ => Vec::new(),
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Step;
 use super::model::Wait;
 use crate::units::ByteSize;
 
@@ -25,6 +26,13 @@ pub(crate) fn share(done: u64, bytes: Option<u64>) -> String {
 /// Whom a model waits for, and how far that is.
 pub(crate) fn waiting(model: &str, wait: &Wait) -> String {
     format!("{model}: waiting for {} ({} so far)", wait.holder, share(wait.done, wait.bytes))
+}
+
+/// What was taken from elsewhere instead of being fetched; nothing at other steps.
+pub(crate) fn adopted(step: &Step<'_>) -> Option<String> {
+    let Step::Adopted { model, files, bytes, folder } = step else { return None };
+    let files = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    Some(format!("{model}: took {files} ({}) from `{}` instead of fetching them", ByteSize(*bytes), folder.display()))
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl Tally {
                 }
             }
             // Other sources may bring the same file meanwhile.
-            Step::SourceFailed { .. } | Step::Tick { .. } => {}
+            Step::SourceFailed { .. } | Step::Adopted { .. } | Step::PassedOver { .. } | Step::Tick { .. } => {}
             Step::Done { model } => return self.done(model, now),
             Step::Failed { model } => {
                 drop((self.take(model), self.queued.remove(model)));

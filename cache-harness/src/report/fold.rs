@@ -171,6 +171,7 @@ impl Sums {
             self.saved = self.saved.saturating_add(seconds(request.saved_seconds));
         } else {
             self.misses += 1;
+            add(&mut self.bytes_saved, request.adopted_bytes);
         }
     }
 

@@ -61,7 +61,7 @@ pub(crate) use extents::Extents;
 pub(crate) use following::Following;
 pub(crate) use lease::{EntryFiles, Lease};
 pub(crate) use origin::Origin;
-pub(crate) use partial::{Partial, Pulse, Received, Slot};
+pub(crate) use partial::{Partial, Pulse, Received, Slot, Taken, Whose};
 pub(crate) use reserve::Budget;
 pub(crate) use survey::{Resident, Survey};
 pub(crate) use verify::{Checked, OnDamage, Proofs};

@@ -1,9 +1,13 @@
 //! A blob in the making: its lock, its bytes so far, and the only way to a published blob.
 
+mod taking;
+
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub(crate) use taking::{Taken, Whose};
 
 use super::position::{Position, State};
 use super::tail::Tail;
@@ -294,11 +298,7 @@ impl Partial {
             return Err(self.mismatch(received, &self.digest.to_string(), "its source"));
         }
         let source = self.path()?;
-        if let Some(folder) = self.target.parent() {
-            for made in fs::create_folders(folder)? {
-                fs::sync_folder(&made)?;
-            }
-        }
+        self.make_folder()?;
         let handle = self.file().map_err(Error::io("open", &source))?;
         let sync = || {
             fs::make_read_only(&handle)?;
@@ -313,6 +313,12 @@ impl Partial {
         self.lock = None;
         let fingerprint = fs::fingerprint(&handle).map_err(Error::io("look at", &self.target))?;
         Ok(Memo { fingerprint, hashed_at: time::unix_seconds(time::now()) })
+    }
+
+    /// Makes the folder of the blob, durably.
+    fn make_folder(&self) -> Result<()> {
+        let made = self.target.parent().map(fs::create_folders).transpose()?;
+        made.into_iter().flatten().try_for_each(|made| fs::sync_folder(&made))
     }
 
     /// Publishes a [`draft`](Store::draft) as the blob it turned out to be, unless that is there already.

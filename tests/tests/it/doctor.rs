@@ -123,13 +123,14 @@ fn the_document_has_the_same_names_for_scripts() {
                 "user": "/home/.config/cache-harness/config.toml",
             },
             "settings": [
-                { "name": "min_free_disk", "value": "0 B", "origin": "/home/.config/cache-harness/config.toml:2" },
-                { "name": "HF_ENDPOINT", "value": endpoint, "origin": "HF_ENDPOINT" },
+                { "section": "cache", "key": "min_free_disk", "value": 0, "origin": "/home/.config/cache-harness/config.toml:2" },
+                { "section": "environment", "key": "HF_ENDPOINT", "value": endpoint, "origin": "HF_ENDPOINT" },
+                { "section": "environment", "key": "state", "value": "/home/.local/state/cache-harness", "origin": "XDG_STATE_HOME" },
             ],
             "roots": [{
                 "provider": "huggingface",
                 "path": hub,
-                "decided_by": "XDG_CACHE_HOME",
+                "decided_by": "default",
                 "used": true,
                 "configured": false,
                 "consumer_path": hub,
@@ -231,16 +232,14 @@ fn too_little_room_is_told_before_a_byte_is_fetched() {
     project.set("CACHE_HARNESS_MAX_SIZE", "2GB");
     let user = project.home().join(".config/cache-harness/config.toml");
     std::fs::write(user, "[cache]\nmin_free_disk = \"1000TB\"\n").unwrap();
-    let mend = "cache-harness prune, or free space on the disk";
-    assert_found(&project, "disk-nearly-full", "warning", "less than min_free_disk", mend);
+    assert_found(&project, "little-room", "warning", "less than min_free_disk", "cache-harness prune");
     assert_eq!(server.requests(), []);
     project.run(&["restore", "m"]);
     project.set("CACHE_HARNESS_MAX_SIZE", "100kB");
     std::fs::write(project.home().join(".config/cache-harness/config.toml"), "[cache]\nmin_free_disk = \"0B\"\n")
         .unwrap();
     project.run(&["restore", "m"]).succeeded();
-    let mend = "cache-harness prune, or raise `max_size` in [cache]";
-    assert_found(&project, "budget-nearly-used", "warning", "of 100 kB are used", mend);
+    assert_found(&project, "little-room", "warning", "exceeds max_size (100 kB)", "cache-harness prune");
 }
 
 #[test]
@@ -368,4 +367,12 @@ fn what_git_and_nextest_and_cargo_say_of_the_project_is_looked_at() {
     std::fs::remove_file(project.dir().join("Cargo.lock")).unwrap();
     let (code, diagnosis) = found(&project, &[]);
     assert_eq!((code, &diagnosis["notes"], &diagnosis["warnings"]), (0, &json!(0), &json!(0)), "{diagnosis}");
+}
+
+#[test]
+fn an_application_cache_that_holds_the_project_is_told_before_somebody_cleans_it() {
+    let (_server, project, model) = one();
+    project.write("cache-harness.toml", &format!("[application_caches.out]\npath = \".\"\n{}", model.catalog()));
+    let mend = "correct `path` in [application_caches.out]";
+    assert_found(&project, "application-cache-precious", "warning", "is this project: it is never emptied", mend);
 }

@@ -31,7 +31,7 @@ fn a_broken_model_leaves_the_settings_of_its_file_in_force() {
     assert_eq!(code, 1);
     assert!(finding["message"].as_str().unwrap().contains("cache-harness.toml:5:1: "), "{finding}");
     assert!(finding["mend"].as_str().unwrap().contains("did you mean `sha256`?"), "{finding}");
-    let size = diagnosis["settings"].as_array().unwrap().iter().find(|row| row["name"] == "max_size").unwrap();
+    let size = diagnosis["settings"].as_array().unwrap().iter().find(|row| row["key"] == "max_size").unwrap();
     assert!(size["origin"].as_str().unwrap().ends_with("cache-harness.toml:2"), "{size}");
 }
 
@@ -101,4 +101,22 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let (code, diagnosis) = found(&project, &[]);
     assert_eq!(code, 1, "{diagnosis}");
+}
+
+#[test]
+fn the_same_bytes_in_several_places_are_told_if_asked_for() {
+    let bytes = vec![7; 100_000];
+    let digest = cache_harness::Sha256Digest::of(&bytes);
+    let project = Project::new(&format!("[models.m]\nurls = [\"https://a.example/m.pt\"]\nsha256 = \"{digest}\"\n"));
+    for name in ["one.pt", "two.pt"] {
+        let whisper = project.home().join(".cache/whisper");
+        std::fs::create_dir_all(&whisper).unwrap();
+        std::fs::write(whisper.join(name), &bytes).unwrap();
+    }
+    assert_eq!(found(&project, &[]).1["duplicates"], serde_json::Value::Null);
+    let (code, diagnosis) = found(&project, &["--duplicates"]);
+    assert_eq!((code, diagnosis["duplicates"]["extra_bytes"].as_u64()), (0, Some(100_000)), "{diagnosis}");
+    assert_eq!(only(&diagnosis, "adoptable")["mend"], "cache-harness adopt");
+    let text = project.run(&["doctor", "--duplicates"]).succeeded().stdout;
+    assert!(text.contains("100 kB in 2 places: m/m.pt\n  `~/.cache/whisper/one.pt` (not ours)\n"), "{text}");
 }

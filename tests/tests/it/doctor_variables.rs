@@ -162,8 +162,8 @@ fn each_root_is_told_with_the_variable_that_decides_it() {
     assert_eq!(decided(&[("HF_HUB_CACHE", "@/one"), ("HF_HOME", "@/two")], "huggingface"), "HF_HUB_CACHE");
     assert_eq!(decided(&[("HF_HOME", "@/two")], "huggingface"), "HF_HOME");
     assert_eq!(decided(&[("TORCH_HOME", "@/two")], "torch-hub"), "TORCH_HOME");
-    assert_eq!(decided(&[], "torch-hub"), "XDG_CACHE_HOME");
-    assert_eq!(decided(&[("XDG_CACHE_HOME", "")], "torch-hub"), "default");
+    assert_eq!(decided(&[("XDG_CACHE_HOME", "@/x")], "torch-hub"), "XDG_CACHE_HOME");
+    assert_eq!(decided(&[], "torch-hub"), "default");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod pinned;
 mod project;
 
 mod added;
+mod adopt;
 mod application_caches;
 mod archives;
 mod arriving_archives;
@@ -37,6 +38,7 @@ mod large;
 mod layouts;
 mod memory;
 mod merging;
+mod migrate;
 mod mirrors;
 mod offline;
 mod one_download;

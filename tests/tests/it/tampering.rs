@@ -153,6 +153,7 @@ fn a_truncation_is_repaired() {
 fn another_file_of_the_same_size_and_mtime_is_repaired() {
     let scene = Scene::hub();
     behind_its_back(&scene.weights(), |path| replace(path, &generated(2, SIZE)));
+    std::fs::remove_file(scene.hub_blob()).unwrap();
     let actual = digest(&scene.weights());
     scene.assert_told_offline(Some(&actual));
     scene.assert_repaired(1);
@@ -162,7 +163,19 @@ fn another_file_of_the_same_size_and_mtime_is_repaired() {
 fn a_deleted_blob_is_repaired() {
     let scene = Scene::hub();
     std::fs::remove_file(scene.weights()).unwrap();
+    std::fs::remove_file(scene.hub_blob()).unwrap();
     scene.assert_repaired(1);
+}
+
+#[test]
+fn a_deleted_blob_is_linked_back_from_where_it_was_placed() {
+    let scene = Scene::hub();
+    let inode = |path: PathBuf| std::os::unix::fs::MetadataExt::ino(&path.metadata().unwrap());
+    let before = inode(scene.weights());
+    std::fs::remove_file(scene.weights()).unwrap();
+    scene.assert_restored("repaired");
+    assert_eq!((inode(scene.weights()), inode(scene.hub_blob())), (before, before));
+    assert_eq!(scene.server.requests(), []);
 }
 
 #[test]
@@ -173,6 +186,7 @@ fn a_symlink_in_a_blobs_place_is_not_followed_but_repaired() {
     std::fs::write(&elsewhere, generated(1, SIZE)).unwrap();
     std::fs::remove_file(scene.weights()).unwrap();
     symlink(&elsewhere, scene.weights()).unwrap();
+    std::fs::remove_file(scene.hub_blob()).unwrap();
     let ended = scene.project.run(&["--offline", "restore", "m"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     scene.assert_repaired(1);
@@ -291,6 +305,7 @@ fn a_consumers_whole_folder_that_is_gone_is_repaired_from_the_store() {
 fn all_blobs_gone_are_repaired() {
     let scene = Scene::hub();
     std::fs::remove_dir_all(scene.project.cache().join("v1/blobs")).unwrap();
+    std::fs::remove_dir_all(scene.hub_folder().join("blobs")).unwrap();
     scene.assert_repaired(2);
 }
 
@@ -306,6 +321,7 @@ fn a_whole_cache_folder_that_is_gone_is_a_cold_start_not_a_failure() {
 fn a_source_that_serves_other_bytes_is_refused_and_leaves_nothing_behind() {
     let scene = Scene::hub();
     std::fs::remove_file(scene.weights()).unwrap();
+    std::fs::remove_file(scene.hub_blob()).unwrap();
     scene.server.put(&scene.model.address("weights.bin"), Body::Generated { seed: 9, size: SIZE as u64 });
     let ended = scene.project.run(&["restore", "m"]);
     assert_eq!(ended.code, Some(1));

@@ -9,27 +9,10 @@ use super::examined::Examined;
 use super::finding::{Check, Finding};
 use super::project;
 use crate::cache::Cache;
+use crate::cli::origins;
 use crate::config::Config;
-use crate::environment::Environment;
 use crate::provider::Root;
 use crate::provider_kind::ProviderKind;
-
-/// The variables that lead consumers to their folders, before those that lead all programs.
-const DECIDERS: [&str; 13] = [
-    "HF_HUB_CACHE",
-    "HUGGINGFACE_HUB_CACHE",
-    "HF_HOME",
-    "TORCH_HOME",
-    "SENTENCE_TRANSFORMERS_HOME",
-    "FASTEMBED_CACHE_PATH",
-    "FASTEMBED_CACHE_DIR",
-    "LLAMA_CACHE",
-    "OLLAMA_MODELS",
-    "ORT_CACHE_DIR",
-    "TMPDIR",
-    "XDG_CACHE_HOME",
-    "HOME",
-];
 
 /// Where a provider's files go.
 #[derive(Debug, Serialize)]
@@ -81,9 +64,8 @@ fn provider_root(cache: &Cache, kind: ProviderKind, root: &Root, used: bool) -> 
     let by_itself = Config { provider_roots: BTreeMap::new(), ..config.clone() };
     let consumer_path = Root::of(kind, &by_itself, environment).ok().map(|root| root.path);
     let decided_by = match configured {
-        Some(setting) => setting.origin.to_string(),
         None if kind == ProviderKind::Directory => format!("dir: {}", config.dir.origin),
-        None => decider(kind, &by_itself, environment, root).unwrap_or("default").to_owned(),
+        _ => origins::root(kind, cache).map_or_else(|_| "default".to_owned(), |(_, origin)| origin),
     };
     ProviderRoot {
         provider: kind.as_str(),
@@ -94,16 +76,6 @@ fn provider_root(cache: &Cache, kind: ProviderKind, root: &Root, used: bool) -> 
         consumer_path: consumer_path.filter(|_| kind != ProviderKind::Directory),
         kind,
     }
-}
-
-/// The variable that decides a root: with another value, it would be another. HOME alone is the default.
-fn decider(kind: ProviderKind, config: &Config, environment: &Environment, root: &Root) -> Option<&'static str> {
-    let set = DECIDERS.into_iter().filter(|name| environment.get(name).is_some());
-    let mut decides = set.filter(|name| {
-        let other = environment.with(name, "/elsewhere");
-        Root::of(kind, config, &other).is_ok_and(|other| other.path != root.path)
-    });
-    decides.next().filter(|name| *name != "HOME")
 }
 
 /// A root that a program started from here would not look at.

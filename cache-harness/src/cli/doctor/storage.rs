@@ -7,7 +7,7 @@ use super::examined::Examined;
 use super::finding::{Check, Finding, Level, or_ok, quoted};
 use super::roots::ProviderRoot;
 use crate::cache::Cache;
-use crate::cli::plan;
+use crate::cli::{application, plan};
 use crate::error::Error;
 use crate::units::ByteSize;
 use crate::{fs, lock};
@@ -22,6 +22,7 @@ pub(super) fn check(examined: &Examined, roots: &[ProviderRoot]) -> Vec<Finding>
             findings.extend(provider_root(root));
         }
     }
+    findings.extend(precious(cache));
     findings.extend(room(cache, examined));
     findings
 }
@@ -151,21 +152,21 @@ fn provider_root(root: &ProviderRoot) -> Option<Finding> {
 
 /// The budget and the disk.
 fn room(cache: &Cache, examined: &Examined) -> Vec<Finding> {
-    let config = cache.config();
     let Some(survey) = &examined.survey else { return Vec::new() };
-    let (used, max, least) = (survey.used(), config.max_size.value.0, config.min_free_disk.value);
+    let warnings = cache.inner.warnings_of_room(survey);
+    let finding = |warning| Finding::warning(Check::Storage, "little-room", warning).mend("cache-harness prune");
+    let findings = warnings.into_iter().map(finding).collect();
+    let (used, max) = (ByteSize(survey.used()), cache.config().max_size.value);
     let free = fs::free_bytes(cache.inner.store.dir());
-    let mut findings = Vec::new();
-    if used > max / 10 * 9 {
-        let message = format!("{} of {} are used", ByteSize(used), ByteSize(max));
-        let finding = Finding::warning(Check::Storage, "budget-nearly-used", message);
-        findings.push(finding.mend("cache-harness prune, or raise `max_size` in [cache]"));
-    }
-    if let Some(free) = free.filter(|free| *free < least.0) {
-        let message = format!("the disk has {} free, less than min_free_disk ({least})", ByteSize(free));
-        let finding = Finding::warning(Check::Storage, "disk-nearly-full", message);
-        findings.push(finding.mend("cache-harness prune, or free space on the disk"));
-    }
     let free = free.map_or_else(String::new, |free| format!(", {} free on the disk", ByteSize(free)));
-    or_ok(findings, Check::Storage, &format!("{} of {} used{free}", ByteSize(used), ByteSize(max)))
+    or_ok(findings, Check::Storage, &format!("{used} of {max} used{free}"))
+}
+
+/// Folders that `clean --apps` will refuse to empty.
+fn precious(cache: &Cache) -> impl Iterator<Item = Finding> {
+    application::all(cache).into_iter().filter_map(move |application| {
+        let error = application.refuse_precious(cache).err()?;
+        let finding = Finding::warning(Check::Storage, "application-cache-precious", error.to_string());
+        Some(finding.mend(format!("correct `path` in [application_caches.{}]", application.name)))
+    })
 }

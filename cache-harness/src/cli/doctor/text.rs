@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Diagnosis;
 use super::finding::{Finding, Level};
+use crate::cli::origins::Effective;
 
 const WIDTH: usize = 80;
 /// Where a finding's sentence begins.
@@ -13,11 +14,20 @@ const ORIGIN: usize = 60;
 
 pub(super) fn text(diagnosis: &Diagnosis, home: Option<&Path>, verbose: bool) -> String {
     let mut lines = heading(diagnosis);
-    let settings: Vec<_> =
-        diagnosis.settings.iter().filter(|row| verbose || !row.is_default || row.name == "dir").collect();
+    let is_shown = |row: &&Effective| {
+        // Roots have lines of their own.
+        !row.section.starts_with("providers.") && (verbose || row.origin != "default" || row.key == "dir")
+    };
+    let settings: Vec<_> = diagnosis.settings.iter().filter(is_shown).collect();
     if !settings.is_empty() {
         lines.push(String::new());
-        lines.extend(settings.into_iter().map(|row| columns(row.name, &row.value, &row.origin, diagnosis, home)));
+        lines.extend(settings.into_iter().map(|row| {
+            let name = match row.section.as_str() {
+                "cache" | "environment" => row.key.to_owned(),
+                section => format!("{section}.{}", row.key),
+            };
+            columns(&name, &row.value.to_string(), &row.origin, diagnosis, home)
+        }));
     }
     let roots: Vec<_> = diagnosis.roots.iter().filter(|root| verbose || root.used || root.configured).collect();
     if !roots.is_empty() {
@@ -31,6 +41,10 @@ pub(super) fn text(diagnosis: &Diagnosis, home: Option<&Path>, verbose: bool) ->
     lines.push(String::new());
     lines.extend(diagnosis.findings.iter().flat_map(|finding| sentences(finding, home)));
     lines.push(String::new());
+    if !diagnosis.duplicate_lines.is_empty() {
+        lines.extend(diagnosis.duplicate_lines.iter().map(|line| shortened(line, home)));
+        lines.push(String::new());
+    }
     lines.push(sum(diagnosis));
     lines.join("\n")
 }
@@ -54,11 +68,12 @@ fn columns(name: &str, value: &str, origin: &str, diagnosis: &Diagnosis, home: O
     let below = |text: &str| folder.map_or_else(|| text.to_owned(), |folder| text.replace(&format!("{folder}/"), ""));
     let (value, origin) = (shortened(&below(value), home), shortened(&below(origin), home));
     let gap = " ".repeat(INDENT);
+    let name = format!("{name:width$} ", width = INDENT - 1);
     let room = (ORIGIN - INDENT).min((WIDTH - INDENT).saturating_sub(origin.chars().count()));
-    if value.chars().count() + 2 <= room {
-        return format!("{name:INDENT$}{value:room$}{origin}");
+    if name.chars().count() <= INDENT && value.chars().count() + 2 <= room {
+        return format!("{name}{value:room$}{origin}");
     }
-    format!("{name:INDENT$}{value}\n{gap}{origin}")
+    format!("{name}{value}\n{gap}{origin}")
 }
 
 fn sentences(finding: &Finding, home: Option<&Path>) -> Vec<String> {
