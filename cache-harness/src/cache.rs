@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Overrides, Verify, WhenUnusable};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::event::{self, Event, Log, Outcome, Recorded, Request, Via};
+use crate::event::{self, Event, Log, MissReason, Outcome, Placement, Recorded, Request, Via};
 use crate::fetch::{Effort, Fetcher};
 use crate::fs::LinkMode;
 use crate::model::ModelName;
@@ -59,7 +59,9 @@ pub(crate) struct Account {
     pub(crate) retries: u32,
     pub(crate) resumes: u32,
     pub(crate) repairs: Vec<String>,
-    pub(crate) reason: Option<String>,
+    pub(crate) fetch_seconds: f64,
+    pub(crate) miss_reason: Option<MissReason>,
+    pub(crate) placement: Placement,
     pub(crate) bypass: bool,
 }
 
@@ -161,7 +163,9 @@ impl Cache {
             resumes: account.resumes,
             repairs: account.repairs,
             bypass: account.bypass,
-            reason: account.reason,
+            fetch_seconds: account.fetch_seconds,
+            miss_reason: account.miss_reason,
+            placement: account.placement,
             ..Request::new(ask.name, Outcome::Failed)
         };
         match &met {
@@ -265,6 +269,7 @@ impl Inner {
                 folder
             }
         };
+        account.placement = Placement::Copied;
         let layout = Layout::plain(folder, prepared.subject(), WRITABLE);
         restore::place_unrecorded(prepared.name(), &layout, |_, digest| Ok(self.store.blob(digest)))?;
         parts.files = CachedFile::all(&prepared.pins, &layout, std::iter::repeat(LinkMode::Copy));

@@ -10,7 +10,7 @@ use crate::cache::{Account, Inner};
 use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
-use crate::event::Outcome;
+use crate::event::{MissReason, Outcome};
 use crate::fetch::{Effort, Job, Source};
 use crate::fs::{self, Found, LinkMode};
 use crate::lock::Waiting;
@@ -20,7 +20,8 @@ use crate::progress::Step;
 use crate::proof::Proof;
 use crate::provider::Wanted;
 use crate::restore::restore;
-use crate::store::{Checked, Entry, Filled, Memo, OnDamage, Proofs, Recorded, Slot, Store, Turn};
+use crate::store::retention::Reason;
+use crate::store::{Absence, Checked, Entry, Filled, Memo, OnDamage, Proofs, Recorded, Slot, Store, Turn};
 use crate::{ByteSize, archive, time};
 
 /// How many files of one model are fetched at once.
@@ -87,6 +88,9 @@ fn lead(
 
     let offline = ask.offline.unwrap_or(inner.config.offline.value);
     let lacking = check(inner, prepared, verify, offline, &mut entry)?;
+    if !lacking.is_empty() {
+        account.miss_reason = Some(miss_reason(inner, prepared, &lacking, is_recorded));
+    }
     refuse_if_offline(inner, prepared, offline, &lacking)?;
     let copies = copies(inner, prepared);
     entry.arriving = prepared.pins.archive.as_ref().filter(|_| !lacking.is_empty()).map(recorded);
@@ -101,8 +105,6 @@ fn lead(
         }
     }
     if !lacking.is_empty() {
-        let repair = lacking.iter().any(Lacking::is_repair);
-        account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
         let model = prepared.name().as_str();
         let (files, bytes) = match &prepared.pins.archive {
             Some(archive) => (1, archive.size),
@@ -115,6 +117,7 @@ fn lead(
     }
     let unfinished = entry.placed.is_empty() || entry.is_interrupted();
     let restored = restore(turn, &mut entry, &prepared.layout, verify)?;
+    account.placement = restored.placement;
     if !lacking.is_empty() || restored.copied > 0 || unfinished {
         // Only now is it known what it all takes: sizes that are not pinned, folders, copies where no link was possible.
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
@@ -130,6 +133,24 @@ fn lead(
     };
     let proof = proof(inner, prepared, &entry)?;
     Ok((outcome, proof))
+}
+
+/// Why something of the model must be fetched.
+fn miss_reason(inner: &Inner, prepared: &Prepared, lacking: &[Lacking<'_>], is_recorded: bool) -> MissReason {
+    if lacking.iter().any(Lacking::is_repair) {
+        return MissReason::Corrupt;
+    }
+    if is_recorded {
+        // By a process that did not get to the end of its fetch.
+        return MissReason::NeverSeen;
+    }
+    match inner.store.absence(&prepared.id, prepared.name()) {
+        Absence::Unknown => MissReason::NeverSeen,
+        Absence::OtherPins => MissReason::OtherPin,
+        Absence::Evicted(Reason::Age) => MissReason::Expired,
+        Absence::Evicted(Reason::Room) => MissReason::Evicted,
+        Absence::Evicted(Reason::Asked) => MissReason::Removed,
+    }
 }
 
 fn new_entry(prepared: &Prepared) -> Entry {
@@ -264,14 +285,12 @@ fn fetch(
         None => fetch_files(inner, prepared, lacking),
     };
     account.add(arrived.effort);
+    account.fetch_seconds = started.elapsed().as_secs_f64();
     for (digest, memo) in arrived.memos? {
         remember(entry, &digest, memo);
     }
-    let filled = Filled {
-        at: time::unix_seconds(time::now()),
-        seconds: started.elapsed().as_secs_f64(),
-        bytes: account.fetched_bytes,
-    };
+    let filled =
+        Filled { at: time::unix_seconds(time::now()), seconds: account.fetch_seconds, bytes: account.fetched_bytes };
     // Mending one file says nothing about what the whole model costs.
     if entry.filled.is_none_or(|before| before.bytes <= filled.bytes) {
         entry.filled = Some(filled);

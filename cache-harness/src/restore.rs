@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
+use crate::event::Placement;
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
 use crate::model::FilePath;
 use crate::provider::{Item, Layout, Wanted};
@@ -27,6 +28,8 @@ pub(crate) struct Restored {
     pub(crate) repaired: Vec<PathBuf>,
     /// Files that take room beside the blobs.
     pub(crate) copied: usize,
+    /// The costliest way in which something was placed.
+    pub(crate) placement: Placement,
 }
 
 /// Makes `layout` true on disk for the blobs of `entry`, which are all proven, and records it.
@@ -324,6 +327,7 @@ impl Restoring<'_> {
 
     fn place(&mut self, item: &Item, placing: Placing) -> Result<Placed> {
         let tag = Store::leftover_tag(self.turn.id());
+        self.restored.placement = self.restored.placement.max(Placement::Linked);
         match &item.wanted {
             Wanted::Text(text) => {
                 fs::place_text(text.as_bytes(), &tag, &item.path, placing)?;
@@ -354,6 +358,9 @@ impl Restoring<'_> {
             return Ok(placed(item, mode, Owner::Ours, None));
         }
         self.restored.copied += 1;
+        if mode == LinkMode::Copy {
+            self.restored.placement = Placement::Copied;
+        }
         Ok(placed(item, mode, Owner::Ours, fingerprint_at(&item.path)?))
     }
 }
