@@ -71,7 +71,7 @@ fn assert_exposition(text: &str) {
     }
 }
 
-const VOID: [&str; 3] = ["meta", "link", "br"];
+const VOID: [&str; 4] = ["meta", "link", "br", "wbr"];
 
 fn any_report() -> impl Strategy<Value = Report> {
     let events = prop::collection::vec(any_event(|| any_name().boxed()), 0..40);

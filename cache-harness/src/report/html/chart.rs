@@ -5,8 +5,8 @@ use std::fmt::{self, Write as _};
 
 use super::super::Report;
 use super::super::markup::Escaped;
-use super::super::words::{TARGET, cut, percent, target};
-use crate::units::ByteSize;
+use super::super::words::{TARGET, cut, percent, plain, target};
+use crate::units::{ByteSize, show_seconds};
 
 /// The height of a chart of runs, and of the margins above and below what it shows, in pixels.
 const HEIGHT: f64 = 160.0;
@@ -128,17 +128,21 @@ pub(super) fn store(page: &mut String, used: u64, limit: u64) -> fmt::Result {
     )
 }
 
-/// A bar inside a table: decoration, as its number stands beside it.
+/// A cell with seconds and their bar, which is decoration beside the number.
 pub(super) fn bar(page: &mut String, value: f64, most: f64) -> fmt::Result {
     let width = if most > 0.0 { (value / most).clamp(0.0, 1.0) * 100.0 } else { 0.0 };
     write!(
         page,
-        "<td class=\"bar\"><svg height=\"12\" aria-hidden=\"true\"><rect class=\"bed\" width=\"100%\" height=\"12\" rx=\"2\"/>\
-         <rect class=\"saved\" data-value=\"{value}\" width=\"{width:.3}%\" height=\"12\" rx=\"2\"/></svg></td>"
+        "<td class=\"bar\">{}<svg height=\"6\" aria-hidden=\"true\"><rect class=\"bed\" width=\"100%\" height=\"6\" \
+         rx=\"2\"/><rect class=\"saved\" data-value=\"{value}\" width=\"{width:.3}%\" height=\"6\" rx=\"2\"/></svg></td>",
+        show_seconds(value)
     )
 }
 
-/// A run in a few words.
+/// When a run began, to the minute and in UTC, else its name.
 pub(super) fn label(run: &Report) -> String {
-    cut(run.started.as_deref().unwrap_or(&run.run), 80)
+    match run.started.as_deref().and_then(|started| started.get(..16)?.split_once('T')) {
+        Some((day, minute)) => format!("{} {}", plain(day), plain(minute)),
+        None => cut(&run.run, 80),
+    }
 }

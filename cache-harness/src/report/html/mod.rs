@@ -10,7 +10,7 @@ use std::fmt::{self, Formatter, Write as _};
 use self::chart::{bar, label, share};
 use super::markup::Escaped;
 use super::note::{self, Note};
-use super::words::{TARGET, counted, cut, cut_begin, percent, plural, requests, run, target, verdict};
+use super::words::{TARGET, counted, cut, cut_begin, percent, plural, plural_es, run, target, verdict};
 use super::{ModelUse, Report, StoreUse};
 use crate::event::Request;
 use crate::units::{ByteSize, show_seconds};
@@ -79,11 +79,13 @@ fn tiles(page: &mut String, report: &Report) -> fmt::Result {
         None => tile(page, "hit rate", "–", "no model was asked for")?,
     }
     let by = |counts: &[(&str, u64)]| match counted(counts) {
-        counts if counts.is_empty() => "none".to_owned(),
-        counts => counts,
+        counts if counts.is_empty() => String::new(),
+        counts => format!(": {counts}"),
     };
-    let hits = format!("hits: {}<br>misses: {}", by(&report.hits_by.counts()), by(&report.misses_by.counts()));
-    tile(page, &requests(report), &plural(report.requests, "request"), &hits)?;
+    let (hits, misses) = (plural(report.hits, "hit"), plural_es(report.misses, "miss"));
+    let (hits_by, misses_by) = (by(&report.hits_by.counts()), by(&report.misses_by.counts()));
+    let below = format!("{hits}{hits_by}<br>{misses}{misses_by}<br>{}", plural(report.tests, "test"));
+    tile(page, "requests", &report.requests.to_string(), &below)?;
     tile(page, "fetched", &size(report.bytes_fetched), &format!("{} saved", size(report.bytes_saved)))?;
     let spent = format!(
         "{} saved<br>{} waiting, {} fetching",
@@ -107,12 +109,10 @@ fn tile(page: &mut String, label: &str, value: &str, below: &str) -> fmt::Result
 
 fn history(page: &mut String, runs: &[&Report]) -> fmt::Result {
     let ends = |page: &mut String| match runs {
-        [first, .., last] => writeln!(
-            page,
-            "<div class=\"ends\"><span>{}</span><span>{}</span></div>",
-            Escaped(&label(first)),
-            Escaped(&label(last))
-        ),
+        [first, .., last] => {
+            let (first, last) = ends(&label(first), &label(last));
+            writeln!(page, "<div class=\"ends\"><span>{}</span><span>{}</span></div>", Escaped(&first), Escaped(&last))
+        }
         _ => Ok(()),
     };
     writeln!(page, "<div class=\"pair\">\n<section class=\"card\">\n<h2>Hit rate of the last runs</h2>")?;
@@ -147,7 +147,11 @@ fn history(page: &mut String, runs: &[&Report]) -> fmt::Result {
         "</div>\n</section>\n</div>\n<details class=\"card\">\n<summary>The last runs in numbers</summary>"
     )?;
     writeln!(page, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"The last runs\">\n<table>")?;
-    writeln!(page, "<caption>{}, newest first</caption>", plural(runs.len().try_into().unwrap_or(u64::MAX), "run"))?;
+    writeln!(
+        page,
+        "<caption>{}, newest first; times are UTC</caption>",
+        plural(runs.len().try_into().unwrap_or(u64::MAX), "run")
+    )?;
     head(page, &["run", "requests", "hit rate", "fetched", "saved", "preparing"])?;
     for run in runs.iter().rev() {
         writeln!(
@@ -162,6 +166,15 @@ fn history(page: &mut String, runs: &[&Report]) -> fmt::Result {
         )?;
     }
     writeln!(page, "</tbody>\n</table>\n</div>\n</details>")
+}
+
+/// What tells the first run from the last: the day, or the time of the same day.
+fn ends(first: &str, last: &str) -> (String, String) {
+    match (first.split_once(' '), last.split_once(' ')) {
+        (Some((day, begin)), Some((other, end))) if day == other => (begin.to_owned(), end.to_owned()),
+        (Some((day, _)), Some((other, _))) => (day.to_owned(), other.to_owned()),
+        _ => (cut(first, 16), cut(last, 16)),
+    }
 }
 
 /// A sign and what it stands for; `sign` is markup.
@@ -221,16 +234,11 @@ fn models(page: &mut String, report: &Report) -> fmt::Result {
         page,
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Time per model\">\n<table id=\"models\">"
     )?;
-    writeln!(
-        page,
-        "<caption>How long tests waited for each model, longest first{}</caption>",
-        left(models.len(), MODELS)
-    )?;
-    head(page, &["model", "preparing", "", "p50", "p95", "max", "asked", "hits", "fetched", "saved"])?;
+    writeln!(page, "<caption>How long tests waited, longest first{}</caption>", left(models.len(), MODELS))?;
+    head(page, &["model", "preparing", "p50", "p95", "max", "asked", "hits", "fetched", "saved"])?;
     let took = |seconds: Option<f64>| seconds.map_or_else(|| "–".to_owned(), show_seconds);
     for model in models.iter().take(MODELS) {
         write!(page, "<tr><th scope=\"row\">{}</th>", Escaped(&cut(&model.name, NAME)))?;
-        write!(page, "<td>{}</td>", show_seconds(model.seconds_preparing))?;
         bar(page, model.seconds_preparing, most)?;
         for seconds in [model.seconds_p50, model.seconds_p95, model.seconds_max] {
             write!(page, "<td>{}</td>", took(seconds))?;
@@ -249,19 +257,16 @@ fn tests(page: &mut String, report: &Report) -> fmt::Result {
     let mut slowest: Vec<&Request> = report.per_test.iter().collect();
     slowest.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
     let most = slowest.first().map_or(0.0, |request| request.seconds);
-    writeln!(page, "<section class=\"card\">\n<h2>Per test</h2>\n<table id=\"tests\" class=\"tests\">")?;
+    writeln!(page, "<section class=\"card\">\n<h2>Per test</h2>\n<table id=\"tests\">")?;
     writeln!(page, "<caption>Each model that a test asked for, slowest first{}</caption>", left(slowest.len(), TESTS))?;
-    writeln!(
-        page,
-        "<thead><tr><th scope=\"col\">test</th><th scope=\"col\" class=\"model\">model</th><th scope=\"col\">outcome</th>\
-         <th scope=\"col\">time</th><th scope=\"col\"></th></tr></thead>\n<tbody>"
-    )?;
+    head(page, &["test and model", "outcome", "time"])?;
     for request in slowest.iter().take(TESTS) {
         let test = request.test.as_deref().map_or_else(|| "(no test)".to_owned(), |test| cut_begin(test, NAME));
-        let model = cut(&request.model, NAME);
-        write!(page, "<tr><th scope=\"row\">{}</th>", Escaped(&test))?;
-        write!(page, "<td class=\"text model\">{}</td>", Escaped(&model))?;
-        write!(page, "<td>{}</td><td>{}</td>", request.outcome.as_str(), show_seconds(request.seconds))?;
+        // A path breaks where its parts do.
+        let test = Escaped(&test).to_string().replace("::", "::<wbr>");
+        let (model, outcome) = (cut(&request.model, NAME), request.outcome.as_str());
+        write!(page, "<tr><th scope=\"row\">{test}<br><span class=\"small soft\">{}</span></th>", Escaped(&model))?;
+        write!(page, "<td>{outcome}</td>")?;
         bar(page, request.seconds, most)?;
         writeln!(page, "</tr>")?;
     }
