@@ -103,10 +103,10 @@ impl Runs {
     pub(crate) fn up_to(&self, run: &Run, project: Option<&Path>, earlier: usize) -> Result<Vec<Report>> {
         let mut reports = vec![run.report()?];
         let before = self.sorted()?.into_iter().skip_while(|other| other.id != run.id).skip(1);
-        for run in before.filter(|run| project.is_none_or(|project| run.is_of(project))) {
-            if reports.len() > earlier {
-                break;
-            }
+        let mut before = before.filter(|run| project.is_none_or(|project| run.is_of(project)));
+        while reports.len() <= earlier
+            && let Some(run) = before.next()
+        {
             reports.push(run.report()?);
             reports.pop_if(|report| report.requests == 0);
         }
