@@ -150,7 +150,7 @@ fn read(text: &str) -> Result<BTreeMap<ModelName, Builtin>> {
         let size = table.whole_number("expected_size", 0..=MOST_BYTES)?;
         let sha256 = table.parsed("expected_sha256", str::parse::<Sha256Digest>)?;
         let seen = table.whole_number("seen", 1..=MOST_BYTES)?.map(|found| found.value);
-        let declared = catalog::read_model(name.clone(), &mut table, Path::new("/"), &Environment::default())?;
+        let declared = catalog::read_model(name.clone(), &mut table, None, Path::new("/"), &Environment::default())?;
         table.finish()?;
         let expected = size.zip(sha256).map(|(size, sha256)| (size.value, sha256.value));
         models.insert(name, Builtin { declared, status, provenance, expected, seen });
@@ -207,7 +207,7 @@ mod tests {
         let (size, sha256) = builtin.expected.unwrap();
         let pins = |size, sha256| {
             let file = PinnedFile { path: "ggml-tiny.bin".parse().unwrap(), size: Some(size), sha256, etag: None };
-            Pins { source: String::new(), commit: None, archive: None, files: vec![file] }
+            Pins { source: String::new(), commit: None, archive: None, signature: None, files: vec![file] }
         };
         assert!(builtin.confirm(&pins(size, sha256)).is_ok());
         assert!(builtin.confirm(&pins(size + 1, sha256)).is_err());

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::event::{self, Event, Log, MissReason, Outcome, Placement, Recorded, Request, Via};
 use crate::fetch::{Effort, Fetcher};
 use crate::fs::LinkMode;
-use crate::model::ModelName;
+use crate::model::{FULL, ModelName};
 use crate::pins::LockFile;
 use crate::prepared::Prepared;
 use crate::progress::{Progress, Step};
@@ -102,18 +102,20 @@ impl Cache {
         let (config, catalog) = Config::discover(start, &environment, overrides)?;
         let lock = match &catalog.path {
             Some(path) => LockFile::read(&LockFile::beside(path))?,
-            None => LockFile {
-                path: start.join("cache-harness.lock"),
-                models: std::collections::BTreeMap::new(),
-                newer: false,
-            },
+            None => LockFile::empty(start.join("cache-harness.lock")),
         };
+        Ok(Self::of((config, catalog, lock), environment, progress))
+    }
+
+    /// The cache of what was read.
+    pub(crate) fn of(read: (Config, Catalog, LockFile), environment: Environment, progress: Progress) -> Self {
+        let (config, catalog, lock) = read;
         let run = RunId::current(|name| environment.get(name).map(ToOwned::to_owned));
         let log = Log::new(&config.state_dir, run, config.project.clone());
         let store = Store::new(&config.dir.value);
         let (fetcher, prepared) = (Fetcher::new(&config), Mutex::default());
         let inner = Inner { config, environment, catalog, lock, store, fetcher, progress, log, prepared };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// The effective settings.
@@ -140,11 +142,12 @@ impl Cache {
         let mut account = Account::default();
         let failed = |model: &str| self.inner.progress.step(Step::Failed { model });
         let met = self.inner.meet(ask, &mut account).or_else(|error| {
-            failed(ask.name);
+            let asked = self.inner.chosen_name(ask);
+            failed(&asked);
             let fallback = self.inner.fallback(ask, &error);
             let Some(name) = fallback else { return Err(error) };
-            notice::warn(&format!("`{name}` stands in for `{}`, whose sources failed: {error}", ask.name));
-            let ask = Ask { name: name.as_str(), ..ask.clone() };
+            notice::warn(&format!("`{name}` stands in for `{asked}`, whose sources failed: {error}"));
+            let ask = Ask { name: name.as_str(), variant: Some(FULL), ..ask.clone() };
             let met = self.inner.meet(&ask, &mut account).inspect_err(|_| failed(ask.name))?;
             Ok(CachedModelParts { outcome: Outcome::Fallback, ..met })
         });
@@ -178,10 +181,11 @@ impl Cache {
                     request.saved_seconds = (parts.fill_seconds - seconds).max(0.0);
                 }
                 if parts.outcome == Outcome::Fallback {
-                    request.fallback_for = Some(ask.name.to_owned());
+                    request.fallback_for = Some(self.inner.chosen_name(ask));
                 }
             }
             Err(error) => {
+                request.model = self.inner.chosen_name(ask);
                 request.reason = Some(error.to_string());
                 if ask.on_missing == OnMissing::Skip {
                     request.outcome = Outcome::Skip;
@@ -197,9 +201,10 @@ impl Cache {
 
     fn hand_over(&self, ask: &Ask<'_>, parts: CachedModelParts, fetched_bytes: u64) -> CachedModel {
         let CachedModelParts { prepared, folder, files, outcome, bytes, lease, private, .. } = parts;
-        let fallback_for = (outcome == Outcome::Fallback).then(|| ask.name.parse().ok()).flatten();
+        let fallback_for = (outcome == Outcome::Fallback).then(|| self.inner.chosen_name(ask).parse().ok()).flatten();
         let held = Held { lease, private, cache: Arc::clone(&self.inner) };
-        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, _held: held }
+        let offline = ask.offline.unwrap_or(self.inner.config.offline.value);
+        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, offline, _held: held }
     }
 }
 
@@ -283,7 +288,7 @@ impl Inner {
         if forbidden {
             return None;
         }
-        self.catalog.get(ask.name).ok()?.fallback.clone()
+        self.chosen(ask).ok()?.declared.fallback.clone()
     }
 
     pub(crate) fn budget(&self) -> Budget {
@@ -318,13 +323,21 @@ impl Inner {
 
     /// Tells a person and the report, once per process.
     pub(crate) fn warn_once(&self, text: &str) {
+        if self.note(text) {
+            notice::warn(text);
+        }
+    }
+
+    /// Tells the report, once per process; whether this was the first time.
+    pub(crate) fn note(&self, text: &str) -> bool {
         static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
         let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.iter().any(|known| known == text) {
-            told.push(text.to_owned());
-            notice::warn(text);
-            let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
-            self.record(&Event::Warning(warning));
+        if told.iter().any(|known| known == text) {
+            return false;
         }
+        told.push(text.to_owned());
+        let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
+        self.record(&Event::Warning(warning));
+        true
     }
 }

@@ -1,10 +1,12 @@
 //! What a test gets: a verified model in place, and the lease that keeps it there.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cache::Inner;
+use crate::environment;
 use crate::event::Outcome;
 use crate::fs::LinkMode;
 use crate::model::{FilePath, ModelName};
@@ -35,6 +37,8 @@ pub struct CachedModel {
     pub(crate) fallback_for: Option<ModelName>,
     pub(crate) bytes: u64,
     pub(crate) fetched_bytes: u64,
+    /// Whether whoever asked forbade the network.
+    pub(crate) offline: bool,
     pub(crate) _held: Held,
 }
 
@@ -83,10 +87,16 @@ impl Drop for Held {
 }
 
 impl CachedModel {
-    /// The model's name in the catalog: the fallback's if that stood in.
+    /// The model's name as it was asked for: the fallback's if that stood in.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.prepared.name().as_str()
+        self.prepared.asked_name()
+    }
+
+    /// The variant that was taken; `None` for the model itself.
+    #[must_use]
+    pub fn variant(&self) -> Option<&str> {
+        self.prepared.name().variant()
     }
 
     /// The model that was asked for, if this one stands in for it.
@@ -137,11 +147,13 @@ impl CachedModel {
         self.fetched_bytes
     }
 
-    /// The variables by which a child process finds the model, for [`std::process::Command::envs`].
+    /// The variables by which a child process finds the model, for `Command::envs`;
+    /// [`ModelEnvs`](crate::ModelEnvs) sets them on a command. Offline, `HF_HUB_OFFLINE` is one of them.
     ///
     /// The environment of this process is never changed: other threads may be reading it.
-    pub fn envs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.prepared.root.variables.iter().map(|(name, value)| (*name, value.as_path()))
+    pub fn envs(&self) -> impl Iterator<Item = (&str, &OsStr)> {
+        let offline = self.offline.then_some((environment::HF_HUB_OFFLINE, OsStr::new("1")));
+        self.prepared.root.variables.iter().map(|(name, value)| (*name, value.as_os_str())).chain(offline)
     }
 }
 
@@ -149,7 +161,7 @@ impl fmt::Debug for CachedModel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("CachedModel")
-            .field("name", &self.name())
+            .field("name", &self.prepared.name().as_str())
             .field("path", &self.folder)
             .field("outcome", &self.outcome)
             .finish_non_exhaustive()

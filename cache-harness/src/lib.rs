@@ -39,6 +39,7 @@
 //! | `archives` | models that are unpacked from `.tar`, `.zip`, `.gz`, `.zst`, `.xz` and `.bz2` |
 //! | `cli` | the binary `cache-harness` |
 //! | `testkit` | [`testkit`](crate#features): a loopback server that limits, logs and fails on request |
+//! | `tokio-process` | [`ModelEnvs`] for `tokio::process::Command` |
 //! | `portable-digest` | SHA-256 by the `sha2` crate, for targets that ring does not reach; slow without optimisation |
 
 #![cfg_attr(
@@ -57,6 +58,7 @@ mod catalog;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+mod command;
 mod config;
 #[cfg(test)]
 mod corpus;
@@ -85,7 +87,10 @@ mod provider;
 mod provider_kind;
 mod report;
 mod restore;
+mod room;
 mod run;
+#[cfg(any(feature = "cli", fuzzing))]
+mod signature;
 mod store;
 mod suggestion;
 #[cfg(feature = "testkit")]
@@ -100,6 +105,8 @@ mod warm;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::fetch::fuzzing::{fields, pace, record};
+    #[cfg(any(feature = "cli", fuzzing))]
+    pub use crate::signature::fuzzing::headers;
     #[cfg(feature = "archives")]
     pub use crate::unpack::fuzzing::{archive, names};
 }
@@ -113,7 +120,10 @@ pub mod __private {
 pub use cache::Cache;
 pub use cache_harness_macros::cached_model;
 pub use cached_model::{CachedFile, CachedModel};
-pub use config::{ApplicationCache, Config, Mirror, Origin, Remote, RemoteMode, Setting, Token, Verify, WhenUnusable};
+pub use command::ModelEnvs;
+pub use config::{
+    ApplicationCache, Config, Mirror, Origin, Remote, RemoteMode, Setting, Token, Variants, Verify, WhenUnusable,
+};
 pub use digest::{ParseDigestError, Sha256Digest};
 pub use error::{Credential, Error, HubRefusal, Result};
 pub use event::{Evict, MissReason, Outcome, Placement, Request, Via};

@@ -9,6 +9,7 @@
 mod archive;
 mod clash;
 mod folder;
+mod headers;
 mod hub;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ use crate::progress::{Progress, Step};
 use crate::store::{Checked, OnDamage, Partial, Proofs, Received, Slot, Store};
 
 pub(crate) use folder::pin_path;
+pub(crate) use headers::signed_files;
 
 /// What pinning needs.
 #[derive(Clone, Copy)]
@@ -84,7 +86,7 @@ impl Pinning<'_> {
             }
             Source::Hub { repo, revision, files } => return self.pin_hub(declared, (repo, revision, files), commit),
         };
-        Ok(Pins { source: declared.source.describe(), commit: None, archive, files }.into())
+        Ok(Pins { source: declared.source.describe(), commit: None, archive, signature: None, files }.into())
     }
 
     fn pin_urls(self, declared: &Declared, urls: &[String]) -> Result<PinnedFile> {
@@ -166,7 +168,7 @@ impl Download<'_> {
     fn sources(&self, sha256: Sha256Digest) -> Vec<fetch::Source> {
         let file = PinnedFile { path: self.path.clone(), size: None, sha256, etag: None };
         let (source, files) = (self.declared.source.describe(), vec![file.clone()]);
-        let pins = Pins { source, commit: None, archive: None, files };
+        let pins = Pins { source, commit: None, archive: None, signature: None, files };
         fetch::Source::of(self.declared, &pins, &file, self.pinning.config)
     }
 

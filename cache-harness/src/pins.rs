@@ -25,6 +25,9 @@ const VERSION: u64 = 1;
 /// The largest size: 2⁵³, up to which every reader of JSON or TOML agrees on integers.
 pub(crate) const MOST_BYTES: u64 = 1 << 53;
 
+/// Digits of a signature; it protects from slips, as `check` does.
+const SIGNATURE_DIGITS: usize = 16;
+
 /// A lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LockFile {
@@ -44,6 +47,8 @@ pub(crate) struct Pins {
     pub(crate) commit: Option<String>,
     /// What is sent, if the files come out of an archive.
     pub(crate) archive: Option<PinnedFile>,
+    /// What the headers of the files declare, in 16 hexadecimal digits: of a stand-in, and of a model that has one.
+    pub(crate) signature: Option<String>,
     /// Sorted by path, and not empty.
     pub(crate) files: Vec<PinnedFile>,
 }
@@ -69,8 +74,13 @@ impl LockFile {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         match document::read(path)? {
             Some(text) => Self::parse(path, &text),
-            None => Ok(Self { path: path.to_owned(), models: BTreeMap::new(), newer: false }),
+            None => Ok(Self::empty(path.to_owned())),
         }
+    }
+
+    /// The lock file that would be at `path`.
+    pub(crate) fn empty(path: PathBuf) -> Self {
+        Self { path, models: BTreeMap::new(), newer: false }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
@@ -141,6 +151,8 @@ impl Pins {
         if archive.is_none() && source.starts_with("unpack:") {
             table.required::<()>("archive", None)?;
         }
+        let signature = table.parsed("signature", |text| parse_hex(text, &[SIGNATURE_DIGITS]))?;
+        let signature = signature.map(|found| found.value);
         let tables = table.tables("files")?;
         let tables = table.required("files", tables)?;
         if tables.is_empty() {
@@ -183,7 +195,7 @@ impl Pins {
         }
         let mut files: Vec<PinnedFile> = files.into_iter().map(|(file, _)| file).collect();
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        let pins = Self { source, commit, archive, files };
+        let pins = Self { source, commit, archive, signature, files };
         match check {
             // What a newer version counts in, nobody here knows.
             Some(check) if matches!(unknown_keys, UnknownKeys::Refused) && check.value != pins.check(name) => {
@@ -260,7 +272,7 @@ pub(crate) fn resolve(declared: &Declared, lock: &LockFile) -> Result<Pins> {
                 _ => None,
             });
             let file = same.unwrap_or(PinnedFile { path, size: None, sha256, etag: None });
-            Pins { source, commit: None, archive: None, files: vec![file] }
+            Pins { source, commit: None, archive: None, signature: None, files: vec![file] }
         }
         (_, _, None) => {
             return Err(Error::Unpinned { name: declared.name.to_string(), lock: lock.path.clone() });

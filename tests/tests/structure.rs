@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["units", "digest", "time", "environment", "model", "suggestion", "pattern", "corpus"],
     &["error", "address"],
-    &["fs", "lock", "document", "notice", "progress", "unpack"],
+    &["fs", "lock", "document", "notice", "progress", "signature", "unpack"],
     &["config", "builtin", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],
     &["fetch", "provider"],
     &["restore"],
-    &["archive", "ask", "cached_model", "fill", "bypass", "cache", "prepared", "proof"],
+    &["archive", "ask", "cached_model", "command", "fill", "bypass", "cache", "prepared", "proof", "room"],
     &["report"],
     &["warm", "hub", "pinning"],
     &["harness"],

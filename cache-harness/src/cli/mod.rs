@@ -2,30 +2,38 @@
 
 mod add;
 mod annotations;
+mod application;
 mod catalog_text;
 mod clean;
 mod context;
 mod demo;
+mod doctor;
 mod edit;
 mod env;
 mod evict;
+mod init;
 mod inventory;
 mod key;
 mod lock;
 mod merge_rule;
+mod origins;
 mod outdated;
 mod plan;
 mod progress;
+mod prune;
 mod remark;
+mod removal;
 mod remove;
 mod report;
 mod restore;
 mod run;
 mod search;
+mod stand_in;
 mod status;
 mod verify;
 mod warm;
 mod workspace;
+mod wrap;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -34,6 +42,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use context::{Context, Verdict};
+
+use crate::config::Variants;
 
 /// Verified ML models for Rust tests, from one shared cache.
 #[derive(Debug, Parser)]
@@ -53,6 +63,9 @@ pub(crate) struct Global {
     /// The catalog to use, instead of the nearest cache-harness.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The variant to take of each model that has it, such as `mini`; or `NAME=mini,OTHER=full`, `full` being the model itself
+    #[arg(long, global = true, value_name = "VARIANT")]
+    variant: Option<Variants>,
     /// Open no connection
     #[arg(long, global = true)]
     offline: bool,
@@ -80,6 +93,8 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project ready: catalog, folders, .gitignore, test runner
+    Init(init::Init),
     /// Put models in place, as an annotated test does
     Restore(restore::Restore),
     /// Fetch models ahead, in parallel
@@ -97,9 +112,9 @@ enum Command {
     /// Remove models, or the project's other caches
     Clean(clean::Clean),
     /// Evict what the retention policy does not let stay
-    Prune(clean::Prune),
+    Prune(prune::Prune),
     /// Prune, and remove leftovers and partials
-    Optimize(clean::Optimize),
+    Optimize(prune::Optimize),
     /// Evict named models
     Evict(evict::Evict),
     /// Declare a model in the catalog and pin it
@@ -116,6 +131,8 @@ enum Command {
     Plan(plan::Plan),
     /// Show what upstream has moved since models of the Hub were pinned
     Outdated(outdated::Outdated),
+    /// Look for what will go wrong, and say how to mend it
+    Doctor(doctor::Doctor),
     /// Show the same tests with and without the cache
     Demo(demo::Demo),
     #[command(hide = true, subcommand)]
@@ -139,6 +156,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let context = Context::new(arguments.global);
     let done = match &arguments.command {
+        Command::Init(command) => command.run(&context),
         Command::Restore(command) => command.run(&context),
         Command::Warm(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
@@ -157,6 +175,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Key(command) => command.run(&context),
         Command::Plan(command) => command.run(&context),
         Command::Outdated(command) => command.run(&context),
+        Command::Doctor(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
         Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
     };

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::{Command, ExitStatus};
 
-use super::{Context, Verdict, env, warm};
+use super::{Context, Verdict, env, warm, workspace};
 use crate::error::{Error, Result};
 use crate::report::Runs;
 use crate::{environment, time};
@@ -40,21 +40,32 @@ impl Run {
             std::thread::spawn(move || {
                 let names = match warm::tests(&cache) {
                     Ok(names) if !names.is_empty() => names,
-                    _ => warm::all(&cache),
+                    _ => workspace::all_chosen(&cache),
                 };
                 drop(crate::warm::warm(&cache, &names, 4));
             });
         }
         let status = child.wait().map_err(Error::io("wait for", program))?;
+        // A survey that fails is no reason to hide how the command ended.
+        let survey = cache.inner.store.survey();
+        let warnings = survey.map(|survey| cache.inner.warnings_of_room(&survey)).unwrap_or_default();
+        for warning in &warnings {
+            cache.inner.note(warning);
+        }
         if let Some(run) = Runs::new(&cache.config().state_dir).by_id(&id) {
-            let report = run.report()?;
+            let mut report = run.report()?;
             if report.requests > 0 || context.is_verbose() {
                 if context.wants_json() {
                     context.out(&report.json().to_string())?;
                 } else {
-                    context.say(report.text().to_string().trim_end());
+                    // What is said last is not said twice.
+                    report.warnings.retain(|warning| !warnings.contains(warning));
+                    context.show(report.text().to_string().trim_end());
                 }
             }
+        }
+        for warning in &warnings {
+            context.say(&format!("warning: {warning}"));
         }
         Ok(Verdict::Code(code(status)))
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Overrides;
 use super::mirror::Mirror;
 use super::setting::{ApplicationCache, Origin, RemoteMode, Setting, Verify, WhenUnusable};
+use super::variants::Variants;
 use crate::address::{self, PlainHttp};
 use crate::document::{Placed, Table};
 use crate::environment::{self, Environment};
@@ -33,12 +34,13 @@ pub(super) struct Layer {
     pub(super) when_unusable: Option<Setting<WhenUnusable>>,
     pub(super) provider_roots: BTreeMap<ProviderKind, Setting<PathBuf>>,
     pub(super) application_caches: BTreeMap<String, ApplicationCache>,
-    pub(super) remote_url: Option<String>,
-    pub(super) remote_mode: Option<RemoteMode>,
+    pub(super) remote_url: Option<Setting<String>>,
+    pub(super) remote_mode: Option<Setting<RemoteMode>>,
     pub(super) endpoint: Option<Setting<String>>,
     pub(super) patience: Option<Setting<Duration>>,
     pub(super) mirrors: Option<Setting<Vec<Mirror>>>,
     pub(super) connections: Option<Setting<NonZeroUsize>>,
+    pub(super) variants: Option<Setting<Variants>>,
 }
 
 impl Layer {
@@ -66,6 +68,7 @@ impl Layer {
             patience: self.patience.or(weaker.patience),
             mirrors: self.mirrors.or(weaker.mirrors),
             connections: self.connections.or(weaker.connections),
+            variants: self.variants.or(weaker.variants),
         }
     }
 
@@ -105,17 +108,18 @@ impl Layer {
         if let Some(caches) = root.table("application_caches")? {
             for (name, mut table) in caches.named_tables()? {
                 let path = table.parsed("path", path)?;
-                let path = table.required("path", path)?.value;
-                let max_age = table.parsed("max_age", parse_duration)?.map(|found| found.value);
+                let path = from_file(&table, table.required("path", path)?);
+                let max_age = table.parsed("max_age", parse_duration)?.map(|found| from_file(&table, found));
+                let max_age = max_age.unwrap_or(Setting::from_default(Duration::MAX));
                 table.finish()?;
                 layer.application_caches.insert(name.value.to_owned(), ApplicationCache { path, max_age });
             }
         }
         if let Some(mut remote) = root.table("remote")? {
             let url = remote.parsed("url", parse_remote)?;
-            layer.remote_url = Some(remote.required("url", url)?.value);
+            layer.remote_url = Some(from_file(&remote, remote.required("url", url)?));
             // A URL of this file with no mode is for reading, whatever a weaker file says of its own URL.
-            let mode = remote.parsed("mode", str::parse)?.map(|found| found.value);
+            let mode = remote.parsed("mode", str::parse)?.map(|found| from_file(&remote, found));
             layer.remote_mode = Some(mode.unwrap_or_default());
             remote.finish()?;
         }
@@ -136,11 +140,12 @@ impl Layer {
             max_age: variable(environment::MAX_AGE, environment, parse_duration)?,
             verify: variable(environment::VERIFY, environment, str::parse)?,
             offline,
-            remote_url: variable(environment::REMOTE, environment, parse_remote)?.map(|found| found.value),
+            remote_url: variable(environment::REMOTE, environment, parse_remote)?,
             endpoint: variable(environment::HF_ENDPOINT, environment, parse_endpoint)?,
             patience: variable(environment::PATIENCE, environment, parse_patience)?,
             mirrors: variable(environment::MIRRORS, environment, parse_mirrors)?,
             connections: variable(environment::CONNECTIONS, environment, parse_connections)?,
+            variants: variable(environment::VARIANT, environment, str::parse)?,
             ..Self::default()
         })
     }
@@ -148,7 +153,8 @@ impl Layer {
     /// What the command line says.
     pub(super) fn from_flags(overrides: &Overrides) -> Self {
         let offline = overrides.offline.map(|value| Setting { value, origin: Origin::Flag("--offline") });
-        Self { offline, ..Self::default() }
+        let variants = overrides.variants.clone().map(|value| Setting { value, origin: Origin::Flag("--variant") });
+        Self { offline, variants, ..Self::default() }
     }
 }
 

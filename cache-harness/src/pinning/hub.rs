@@ -55,7 +55,7 @@ impl Pinning<'_> {
         let chosen =
             select(&listed, patterns).map_err(|message| Error::Setting { name: format!("`{repo}`"), message })?;
         let files = self.pin_files(declared, &head, &chosen.files)?;
-        let pins = Pins { source, commit: Some(head.commit), archive: None, files };
+        let pins = Pins { source, commit: Some(head.commit), archive: None, signature: None, files };
         let left_out = chosen.left_out.iter().map(|file| file.path.clone()).collect();
         Ok(Pinned { pins, left_out, renamed: Some(head.repo).filter(|now| now != repo) })
     }

@@ -59,6 +59,7 @@ impl Pins {
         lines.push(format!("source = {}", string_text(&self.source)));
         lines.extend(self.commit.iter().map(|commit| format!("commit = {}", string_text(commit))));
         lines.extend(self.archive.iter().map(|archive| format!("archive = {}", archive.render())));
+        lines.extend(self.signature.iter().map(|signature| format!("signature = {}", string_text(signature))));
         lines.push("files = [".to_owned());
         lines.extend(self.files.iter().map(|file| format!("  {},", file.render())));
         lines.push("]".to_owned());
