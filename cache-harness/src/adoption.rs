@@ -96,8 +96,7 @@ impl Nearby {
             let (model, bytes) = (prepared.name().as_str(), adopted.iter().map(|adopted| adopted.size).sum());
             inner.progress.step(Step::Adopted { model, files: adopted.len(), bytes, folder: &folder });
             account.adopted_bytes += bytes;
-            let reason = account.reason.take().unwrap_or_default();
-            account.reason = Some(format!("{reason}, but in `{}`", folder.display()));
+            account.adopted_from = Some(folder);
         }
         Ok(here)
     }

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::archive;
 use crate::ask::{Ask, Place};
@@ -12,7 +13,7 @@ use crate::cache::{Account, CachedModelParts, Inner};
 use crate::cached_model::CachedFile;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
-use crate::event::Outcome;
+use crate::event::{MissReason, Outcome};
 use crate::fetch::{Job, Source};
 use crate::fs::{self, LinkMode};
 use crate::lock::Waiting;
@@ -39,6 +40,9 @@ pub(crate) fn provide(
         |file: &FilePath, digest: &Sha256Digest| fetch(inner, &prepared, &store, offline, file, digest, account);
     place_unrecorded(prepared.name(), &layout, fetch)?;
     let outcome = if account.fetched_bytes > 0 { Outcome::Miss } else { Outcome::Hit };
+    if outcome == Outcome::Miss {
+        account.miss_reason = Some(MissReason::NeverSeen);
+    }
     let bytes = prepared.pins.bytes().unwrap_or(account.fetched_bytes);
     let files = CachedFile::all(&prepared.pins, &layout, std::iter::repeat(LinkMode::Copy));
     let (folder, fill_seconds) = (layout.folder, 0.0);
@@ -104,7 +108,9 @@ fn fetch(
     let model = prepared.name().as_str();
     let job = Job { model, file, sources: &sources, patience: inner.config.patience.value };
     if let Slot::Vacant(partial) = store.slot(digest, size, inner.config.max_size.value.0, &Waiting::BRIEF)? {
+        let started = Instant::now();
         let fetched = inner.progress.ticking(model, || inner.fetcher.fill(job, partial, &inner.progress));
+        account.fetch_seconds += started.elapsed().as_secs_f64();
         account.add(fetched.effort);
         fetched.memo?;
     }

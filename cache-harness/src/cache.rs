@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Overrides, Verify, WhenUnusable};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::event::{self, Event, Log, Outcome, Recorded, Request, Via};
+use crate::event::{self, Event, Log, MissReason, Outcome, Placement, Recorded, Request, Via};
 use crate::fetch::{Effort, Fetcher};
 use crate::fs::LinkMode;
 use crate::model::{FULL, ModelName};
@@ -58,10 +58,14 @@ pub(crate) struct Account {
     pub(crate) waited_seconds: f64,
     pub(crate) fetched_bytes: u64,
     pub(crate) adopted_bytes: u64,
+    /// The folder of another program that had the model.
+    pub(crate) adopted_from: Option<PathBuf>,
     pub(crate) retries: u32,
     pub(crate) resumes: u32,
     pub(crate) repairs: Vec<String>,
-    pub(crate) reason: Option<String>,
+    pub(crate) fetch_seconds: f64,
+    pub(crate) miss_reason: Option<MissReason>,
+    pub(crate) placement: Placement,
     pub(crate) bypass: bool,
 }
 
@@ -167,7 +171,10 @@ impl Cache {
             resumes: account.resumes,
             repairs: account.repairs,
             bypass: account.bypass,
-            reason: account.reason,
+            fetch_seconds: account.fetch_seconds,
+            miss_reason: account.miss_reason,
+            placement: account.placement,
+            reason: account.adopted_from.map(|folder| format!("not in the cache, but in `{}`", folder.display())),
             ..Request::new(ask.name, Outcome::Failed)
         };
         match &met {
@@ -270,6 +277,7 @@ impl Inner {
                 layout
             }
         };
+        account.placement = Placement::Copied;
         restore::place_unrecorded(prepared.name(), &layout, |_, digest| Ok(self.store.blob(digest)))?;
         parts.files = CachedFile::all(&prepared.pins, &layout, std::iter::repeat(LinkMode::Copy));
         parts.folder = layout.folder;

@@ -73,6 +73,16 @@ pub(crate) const TERM: &str = "TERM";
 /// Set by continuous integration.
 pub(crate) const CI: &str = "CI";
 
+/// The file that a step of GitHub Actions appends its summary to.
+#[cfg(feature = "cli")]
+pub(crate) const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+/// The file that a step of GitHub Actions appends its outputs to.
+#[cfg(feature = "cli")]
+pub(crate) const GITHUB_OUTPUT: &str = "GITHUB_OUTPUT";
+/// Where GitHub Actions checked the repository out.
+#[cfg(feature = "cli")]
+pub(crate) const GITHUB_WORKSPACE: &str = "GITHUB_WORKSPACE";
+
 /// A snapshot of the variables of a process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment(BTreeMap<OsString, OsString>);

@@ -2,10 +2,11 @@
 
 #[cfg(feature = "cli")]
 mod keep;
+mod reason;
+mod transfer;
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::ScopedJoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::adoption::Nearby;
@@ -15,7 +16,7 @@ use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::event::Outcome;
-use crate::fetch::{Effort, Job, Source};
+use crate::fetch::Source;
 use crate::fs::{self, Found, LinkMode};
 use crate::lock::Waiting;
 use crate::pins::PinnedFile;
@@ -24,14 +25,14 @@ use crate::progress::Step;
 use crate::proof::Proof;
 use crate::provider::Wanted;
 use crate::restore::restore;
-use crate::store::{Checked, Entry, Filled, Memo, OnDamage, Proofs, Recorded, Slot, Store, Turn};
-use crate::{ByteSize, archive, time};
+use crate::store::{Checked, Entry, Memo, OnDamage, Proofs, Recorded, Store, Turn};
+use crate::{ByteSize, time};
 
 #[cfg(feature = "cli")]
 pub(crate) use keep::keep;
+pub(crate) use transfer::Arrived;
 
-/// How many files of one model are fetched at once.
-const FETCHES: usize = 4;
+use transfer::fetch_missing;
 
 /// A file whose blob is to be fetched, and what lies there instead.
 #[derive(Clone, Copy)]
@@ -95,6 +96,9 @@ fn lead(
 
     let offline = ask.offline.unwrap_or(inner.config.offline.value);
     let lacking = check(inner, prepared, verify, offline, &mut entry)?;
+    if !lacking.is_empty() {
+        account.miss_reason = Some(reason::of_miss(inner, prepared, &lacking, is_recorded));
+    }
     let files: Vec<_> = lacking.iter().map(|lacking| lacking.file).collect();
     let nearby = Nearby::look(inner, prepared, &files);
     let nowhere: Vec<_> = lacking.iter().filter(|lacking| !nearby.has(lacking.file)).copied().collect();
@@ -112,8 +116,6 @@ fn lead(
         }
     }
     if !lacking.is_empty() {
-        let repair = lacking.iter().any(Lacking::is_repair);
-        account.reason = Some(if repair { "lost or damaged" } else { "not in the cache" }.to_owned());
         let mut missing = lacking.clone();
         if nowhere.len() < lacking.len() {
             let taken = nearby.take(inner, prepared, &files, &mut entry, account)?;
@@ -128,6 +130,7 @@ fn lead(
     }
     let unfinished = entry.placed.is_empty() || entry.is_interrupted();
     let restored = restore(turn, &mut entry, &prepared.layout, verify)?;
+    account.placement = restored.placement;
     if !lacking.is_empty() || restored.copied > 0 || unfinished {
         // Only now is it known what it all takes: sizes that are not pinned, folders, copies where no link was possible.
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
@@ -257,127 +260,6 @@ pub(crate) fn copies(inner: &Inner, prepared: &Prepared) -> u64 {
     });
     let sizes: BTreeMap<_, _> = prepared.pins.files.iter().map(|file| (file.sha256, file.size)).collect();
     digests.filter_map(|digest| sizes.get(digest).copied().flatten()).sum()
-}
-
-/// What came of fetching some files.
-pub(crate) struct Arrived {
-    /// How each blob is known that is now there.
-    pub(crate) memos: Result<Vec<(Sha256Digest, Memo)>>,
-    pub(crate) effort: Effort,
-}
-
-/// Fetches what lacks, and says so.
-fn fetch_missing(
-    inner: &Inner,
-    prepared: &Prepared,
-    lacking: &[Lacking<'_>],
-    entry: &mut Entry,
-    account: &mut Account,
-) -> Result<()> {
-    let model = prepared.name().as_str();
-    let (files, bytes) = match &prepared.pins.archive {
-        Some(archive) => (1, archive.size),
-        None => (lacking.len(), lacking.iter().try_fold(0_u64, |sum, lacking| sum.checked_add(lacking.file.size?))),
-    };
-    inner.progress.step(Step::Lacks { model, files, bytes });
-    inner.progress.ticking(model, || fetch(inner, prepared, lacking, entry, account))
-}
-
-/// Fetches what lacks.
-fn fetch(
-    inner: &Inner,
-    prepared: &Prepared,
-    lacking: &[Lacking<'_>],
-    entry: &mut Entry,
-    account: &mut Account,
-) -> Result<()> {
-    let started = Instant::now();
-    let arrived = match &prepared.pins.archive {
-        Some(archive) => {
-            let files = lacking.iter().map(|lacking| lacking.file);
-            archive::fetch(inner, prepared, &inner.store, archive, files)
-        }
-        None => fetch_files(inner, prepared, lacking),
-    };
-    account.add(arrived.effort);
-    for (digest, memo) in arrived.memos? {
-        remember(entry, &digest, memo);
-    }
-    let filled = Filled {
-        at: time::unix_seconds(time::now()),
-        seconds: started.elapsed().as_secs_f64(),
-        bytes: account.fetched_bytes,
-    };
-    // Mending one file says nothing about what the whole model costs.
-    if entry.filled.is_none_or(|before| before.bytes <= filled.bytes) {
-        entry.filled = Some(filled);
-    }
-    Ok(())
-}
-
-/// Fetches files of their own, a few at a time.
-fn fetch_files(inner: &Inner, prepared: &Prepared, lacking: &[Lacking<'_>]) -> Arrived {
-    let queue = Mutex::new(lacking.iter());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        let mut effort = Effort::default();
-        let mut memos = Vec::new();
-        while let Some(Lacking { file, .. }) = next() {
-            match fill_slot(inner, prepared, file, &mut effort) {
-                Ok(memo) => memos.push((file.sha256, memo)),
-                Err(error) => {
-                    while next().is_some() {}
-                    return Arrived { memos: Err(error), effort };
-                }
-            }
-        }
-        Arrived { memos: Ok(memos), effort }
-    };
-    let workers = lacking.len().min(FETCHES);
-    std::thread::scope(|scope| {
-        // Where no more threads are to be had, this one does all.
-        let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
-        let others: Vec<_> = (1..workers).filter_map(spawn).collect();
-        let joined = |other: ScopedJoinHandle<'_, Arrived>| {
-            other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        let own = work();
-        others.into_iter().map(joined).fold(own, Arrived::and)
-    })
-}
-
-impl Arrived {
-    fn and(mut self, other: Self) -> Self {
-        self.effort += other.effort;
-        let both = |mut memos: Vec<_>| {
-            memos.extend(other.memos?);
-            Ok(memos)
-        };
-        Self { memos: self.memos.and_then(both), effort: self.effort }
-    }
-}
-
-fn fill_slot(inner: &Inner, prepared: &Prepared, file: &PinnedFile, effort: &mut Effort) -> Result<Memo> {
-    let sources = Source::of(&prepared.declared, &prepared.pins, file, &inner.config);
-    let patience = inner.config.patience.value;
-    let job = Job { model: prepared.name().as_str(), file: &file.path, sources: &sources, patience };
-    loop {
-        let limit = inner.config.max_size.value.0;
-        let slot = waiting(inner, prepared, |waiting| inner.store.slot(&file.sha256, file.size, limit, waiting))?;
-        match slot {
-            Slot::Vacant(partial) => {
-                let fetched = inner.fetcher.fill(job, partial, &inner.progress);
-                *effort += fetched.effort;
-                return fetched.memo;
-            }
-            // Another entry's process filled it meanwhile.
-            Slot::Present => {
-                if let Some(memo) = proven(inner, &inner.store, &file.sha256)? {
-                    return Ok(memo);
-                }
-            }
-        }
-    }
 }
 
 /// How a blob is known that somebody else put there; `None` if it is gone, or was wrong and is put aside.

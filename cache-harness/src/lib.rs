@@ -136,10 +136,10 @@ pub use config::{
 };
 pub use digest::{ParseDigestError, Sha256Digest};
 pub use error::{Credential, Error, HubRefusal, Result};
-pub use event::{Evict, Outcome, Request, Via};
+pub use event::{Evict, MissReason, Outcome, Placement, Request, Via};
 pub use fs::LinkMode;
 pub use model::{FilePath, InvalidName, ModelName};
 pub use progress::{Progress, Step};
 pub use provider_kind::ProviderKind;
-pub use report::{ModelUse, Report};
+pub use report::{Change, Hits, Misses, ModelUse, Report, StoreUse};
 pub use units::ByteSize;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
+use crate::event::Placement;
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
 use crate::provider::{Item, Layout, Wanted};
 use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, TakenBack, Turn};
@@ -28,6 +29,8 @@ pub(crate) struct Restored {
     pub(crate) repaired: Vec<PathBuf>,
     /// Files that take room beside the blobs.
     pub(crate) copied: usize,
+    /// The costliest way in which something was placed.
+    pub(crate) placement: Placement,
 }
 
 /// Makes `layout` true on disk for the blobs of `entry`, which are all proven, and records it.
@@ -243,6 +246,7 @@ impl Restoring<'_> {
 
     fn place(&mut self, item: &Item, placing: Placing) -> Result<Placed> {
         let tag = Store::leftover_tag(self.turn.id());
+        self.restored.placement = self.restored.placement.max(Placement::Linked);
         match &item.wanted {
             Wanted::Text { text, .. } => {
                 fs::place_text(text.as_bytes(), &tag, &item.path, placing)?;
@@ -295,6 +299,9 @@ impl Restoring<'_> {
             return Ok(placed(item, mode, Owner::Ours, None));
         }
         self.restored.copied += 1;
+        if mode == LinkMode::Copy {
+            self.restored.placement = Placement::Copied;
+        }
         Ok(placed(item, mode, Owner::Ours, fingerprint_at(&item.path)?))
     }
 }

@@ -105,6 +105,12 @@ impl Context {
         }
     }
 
+    /// Says to a program on stderr what it asked for there, also when quiet.
+    #[expect(clippy::unused_self, reason = "every word of a command goes through its context")]
+    pub(crate) fn direct(&self, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
     pub(crate) fn error(&self, error: &Error) {
         self.failure(&error.to_string(), error.hint().as_deref());
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Context, Verdict, workspace};
 use crate::ask::Ask;
-use crate::cache::Inner;
+use crate::cache::{Cache, Inner};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 use crate::event::Via;
@@ -32,15 +32,7 @@ struct Document {
 
 impl Key {
     pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
-        let cache = context.cache()?;
-        let models = workspace::models(&cache, &workspace::tests(&cache)?);
-        let mut text = String::new();
-        for name in &models {
-            text += &lines(&cache.inner, name)?;
-        }
-        let mut digits = Sha256Digest::of(text.as_bytes()).to_string();
-        digits.truncate(DIGITS);
-        let key = format!("{}{digits}", self.prefix);
+        let (key, models) = of(&context.cache()?, &self.prefix)?;
         if context.wants_json() {
             context.json(&Document { key, models })?;
         } else {
@@ -48,6 +40,18 @@ impl Key {
         }
         Ok(Verdict::Holds)
     }
+}
+
+/// The key of a project, and the models that it is of.
+pub(super) fn of(cache: &Cache, prefix: &str) -> Result<(String, Vec<String>)> {
+    let models = workspace::models(cache, &workspace::tests(cache)?);
+    let mut text = String::new();
+    for name in &models {
+        text += &lines(&cache.inner, name)?;
+    }
+    let mut digits = Sha256Digest::of(text.as_bytes()).to_string();
+    digits.truncate(DIGITS);
+    Ok((format!("{prefix}{digits}"), models))
 }
 
 /// What the key depends on of one model. No value can hold a tab or newline.

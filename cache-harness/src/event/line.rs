@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Evict, Request, Via, Warning};
+use super::{Event, Evict, MissReason, Placement, Request, Via, Warning};
 
 /// The first line of a process's file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +121,11 @@ fn write_request(mut object: Object<'_>, request: &Request) {
         object.0.push_str("true");
     }
     object.optional("reason", request.reason.as_deref());
+    object.seconds("fetch_seconds", request.fetch_seconds);
+    object.optional("miss_reason", request.miss_reason.map(MissReason::as_str));
+    if request.placement != Placement::default() {
+        object.text("placement", request.placement.as_str());
+    }
     object.close();
 }
 
@@ -240,6 +245,9 @@ mod tests {
             fallback_for: Some("whisper".into()),
             bypass: true,
             reason: Some("digest differs".into()),
+            fetch_seconds: 0.125,
+            miss_reason: Some(MissReason::Corrupt),
+            placement: Placement::Copied,
         })
     }
 
@@ -294,6 +302,12 @@ mod tests {
         }
         assert_eq!(Line::parse(br#"{"event":"teleport","to":"mars"}"#), Line::Unknown);
         assert_eq!(Line::parse(b"\0\0\0\0"), Line::Unreadable);
+        let newer = br#"{"event":"request","model":"a","outcome":"hit","via":"drone","placement":"beamed","miss_reason":"eaten"}"#;
+        let Line::Event(Event::Request(read)) = Line::parse(newer) else { panic!("unreadable") };
+        assert_eq!(
+            (read.via, read.placement, read.miss_reason),
+            (Via::Test, Placement::InPlace, Some(MissReason::Unknown))
+        );
         let newer = br#"{"event":"request","model":"a","outcome":"hit","colour":{"deep":[1]}}"#;
         assert!(matches!(Line::parse(newer), Line::Event(_)));
         assert!(matches!(Line::parse(br#"{"version":7,"shape":"new"}"#), Line::Header(Header { version: 7, .. })));

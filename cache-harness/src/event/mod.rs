@@ -16,6 +16,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::de::{Deserializer, IntoDeserializer, value};
 use serde::{Deserialize, Serialize};
 
 use crate::time;
@@ -63,8 +64,8 @@ pub struct Request {
     /// On a hit: what the fetch that filled the entry took, less `seconds`; never below 0.
     #[serde(default, skip_serializing_if = "is_default")]
     pub saved_seconds: f64,
-    /// Who asked.
-    #[serde(default, skip_serializing_if = "is_default")]
+    /// Who asked; in a newer log perhaps somebody else than we know.
+    #[serde(default, deserialize_with = "known", skip_serializing_if = "is_default")]
     pub via: Via,
     /// The provider whose layout the model was restored into.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -99,9 +100,18 @@ pub struct Request {
     /// Whether the cache folder could not be used, so that this went past it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub bypass: bool,
-    /// Why it was a miss, a skip or a failure.
+    /// Why it was a skip or a failure, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The part of `seconds` spent fetching, in seconds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fetch_seconds: f64,
+    /// Why something had to be fetched, or would have had to be; none on a plain hit, and in logs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miss_reason: Option<MissReason>,
+    /// How it came to its place.
+    #[serde(default, deserialize_with = "known", skip_serializing_if = "is_default")]
+    pub placement: Placement,
 }
 
 impl Request {
@@ -128,8 +138,18 @@ impl Request {
             fallback_for: None,
             bypass: false,
             reason: None,
+            fetch_seconds: 0.0,
+            miss_reason: None,
+            placement: Placement::default(),
         }
     }
+}
+
+/// A word of ours; what only a newer version knows is taken for the default, so that the rest of its line counts.
+fn known<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    let word = std::borrow::Cow::<str>::deserialize(deserializer)?;
+    let known = T::deserialize(IntoDeserializer::<value::Error>::into_deserializer(word));
+    Ok(known.unwrap_or_default())
 }
 
 /// The log, which is written by hand, has seconds; what serde writes is for people and scripts.
@@ -141,6 +161,73 @@ fn as_rfc3339<S: serde::Serializer>(at: &f64, serializer: S) -> Result<S::Ok, S:
 
 /// The end of the year 9999, the last that RFC 3339 can say.
 const LATEST: Duration = Duration::from_secs(253_402_300_799);
+
+/// How a model came to the place where its consumer looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Placement {
+    /// It stood there already.
+    #[default]
+    InPlace,
+    /// Something was linked from the store, or shares its bytes with it.
+    Linked,
+    /// Something was copied from the store.
+    Copied,
+    /// It came from the team's shared cache.
+    Remote,
+}
+
+impl Placement {
+    /// The word in logs and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InPlace => "in_place",
+            Self::Linked => "linked",
+            Self::Copied => "copied",
+            Self::Remote => "remote",
+        }
+    }
+}
+
+/// Why a model was not in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MissReason {
+    /// Nothing tells that it ever was there.
+    NeverSeen,
+    /// It had been evicted because room was needed.
+    Evicted,
+    /// It had been evicted because it was unused for longer than `max_age`.
+    Expired,
+    /// A command had removed it.
+    Removed,
+    /// Some of it was lost or damaged.
+    Corrupt,
+    /// The model was there with other pins.
+    OtherPin,
+    /// A newer version says why.
+    #[serde(other)]
+    Unknown,
+}
+
+impl MissReason {
+    /// The word in logs and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverSeen => "never_seen",
+            Self::Evicted => "evicted",
+            Self::Expired => "expired",
+            Self::Removed => "removed",
+            Self::Corrupt => "corrupt",
+            Self::OtherPin => "other_pin",
+            Self::Unknown => "unknown",
+        }
+    }
+}
 
 /// What came of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

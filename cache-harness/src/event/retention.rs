@@ -7,13 +7,22 @@ use std::time::{Duration, SystemTime};
 use crate::error::Result;
 use crate::time;
 
-/// As many runs are kept, the newest.
-const MAX_RUNS: usize = 200;
-/// As many bytes on disk, in all runs together. A file counts whole blocks: nextest's runs have one small file a test.
-const MAX_BYTES: u64 = 64 << 20;
 /// A run written to more recently may still be going on.
 const IN_USE: Duration = Duration::from_secs(3600);
 const BLOCK: u64 = 4096;
+
+/// The most that may stay.
+#[derive(Debug, Clone, Copy)]
+struct HistoryPolicy {
+    /// As many, the newest.
+    runs: usize,
+    /// Bytes on disk, in all runs together. A file counts whole blocks: nextest's runs have one small file a test.
+    bytes: u64,
+    /// Nothing was written to it for longer: it goes.
+    age: Duration,
+}
+
+const POLICY: HistoryPolicy = HistoryPolicy { runs: 200, bytes: 64 << 20, age: Duration::from_secs(90 * 24 * 3600) };
 
 /// A run's folder, as the policy sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,23 +32,26 @@ struct Kept {
     bytes: u64,
 }
 
-/// Chooses the runs to remove: all beyond the newest 200, and from the first that does not fit into 64 MiB on.
-/// A run modified in the last hour, or after `now`, always stays.
-fn plan(mut runs: Vec<Kept>, now: SystemTime) -> Vec<Kept> {
-    runs.sort_by(|one, other| other.cmp(one));
-    let mut bytes = 0_u64;
-    let mut runs = runs.into_iter().enumerate();
-    let mut removed = Vec::new();
-    for (index, run) in &mut runs {
-        bytes = bytes.saturating_add(run.bytes);
-        if (index >= MAX_RUNS || bytes > MAX_BYTES) && time::age(run.modified, now) > IN_USE {
-            removed.push(run);
+impl HistoryPolicy {
+    /// Chooses the runs to remove: those that are too old, all beyond the newest so many, and from the first that does
+    /// not fit into the bytes on. A run modified in the last hour, or after `now`, always stays.
+    fn plan(&self, mut runs: Vec<Kept>, now: SystemTime) -> Vec<Kept> {
+        runs.sort_by(|one, other| other.cmp(one));
+        let mut bytes = 0_u64;
+        let mut removed = Vec::new();
+        for (index, run) in runs.into_iter().enumerate() {
+            bytes = bytes.saturating_add(run.bytes);
+            let age = time::age(run.modified, now);
+            let exceeds = index >= self.runs || bytes > self.bytes || age > self.age;
+            if exceeds && age > IN_USE {
+                removed.push(run);
+            }
         }
+        removed
     }
-    removed
 }
 
-/// Removes what [`plan`] says. What fails is tried again when another run begins.
+/// Removes what the policy does not let stay. What fails is tried again when another run begins.
 pub(super) fn apply(runs: &Path, now: SystemTime) {
     let Ok(folders) = fs::read_dir(runs) else { return };
     let mut kept = Vec::new();
@@ -51,7 +63,7 @@ pub(super) fn apply(runs: &Path, now: SystemTime) {
             kept.push(run);
         }
     }
-    for Kept { folder, .. } in plan(kept, now) {
+    for Kept { folder, .. } in POLICY.plan(kept, now) {
         if let Some(name) = folder.file_name() {
             let mut hidden = std::ffi::OsString::from(".");
             hidden.push(name);
@@ -101,23 +113,35 @@ mod tests {
 
     #[test]
     fn the_newest_two_hundred_stay() {
-        let removed = plan(runs(210, 1, now()), now());
+        let removed = POLICY.plan(runs(210, 1, now()), now());
         assert_eq!(removed.len(), 10);
         assert!(removed.iter().all(|run| run.modified < now() - Duration::from_secs(199 * 60)));
     }
 
     #[test]
     fn what_exceeds_the_bytes_goes_oldest_first() {
-        let removed = plan(runs(100, 1 << 20, now()), now());
+        let removed = POLICY.plan(runs(100, 1 << 20, now()), now());
         assert_eq!(removed.len(), 36);
         assert!(removed.iter().all(|run| run.modified <= now() - Duration::from_secs(64 * 60)));
     }
 
     #[test]
+    fn what_is_older_than_ninety_days_goes() {
+        let day = |age: u64| Kept {
+            modified: now() - Duration::from_secs(age * 24 * 3600),
+            folder: age.to_string().into(),
+            bytes: 1,
+        };
+        let removed = POLICY.plan((80..100).map(day).collect(), now());
+        assert_eq!(removed.len(), 9);
+        assert!(removed.iter().all(|run| run.modified < now() - POLICY.age));
+    }
+
+    #[test]
     fn a_run_that_may_be_going_on_stays_whatever_its_size() {
-        assert_eq!(plan(runs(60, 1 << 40, now()), now()), []);
+        assert_eq!(POLICY.plan(runs(60, 1 << 40, now()), now()), []);
         let future = Kept { modified: now() + IN_USE, folder: "f".into(), bytes: u64::MAX };
-        assert_eq!(plan(vec![future], now()), []);
+        assert_eq!(POLICY.plan(vec![future], now()), []);
     }
 
     #[test]

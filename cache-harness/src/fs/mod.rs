@@ -86,6 +86,13 @@ pub(crate) fn create_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create_new(true).mode(FILE_MODE).open(path)
 }
 
+/// Appends to a file that somebody else made; it is made if there is none.
+#[cfg(feature = "cli")]
+pub(crate) fn append(path: &Path, text: &str) -> Result<()> {
+    let opened = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path);
+    opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(Error::io("append to", path))
+}
+
 /// Opening a pipe that somebody left there would wait for ever; files do not care.
 fn nonblocking() -> i32 {
     OFlags::NONBLOCK.bits().cast_signed()

@@ -1,14 +1,15 @@
 //! Events in any order, and what they add up to.
 //!
 //! The files of a run are read in no particular order, so nothing may depend on it: events are sorted before they are
-//! looked at, and seconds are added up as whole nanoseconds, since adding `f64` isn't associative.
+//! looked at, and [`Sums`] adds whole numbers.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{ModelUse, Report};
-use crate::event::{Event, Evict, Header, Line, Outcome, Request, Via, Warning};
+use super::Report;
+use super::sums::{Sums, seconds};
+use crate::event::{Event, Evict, Header, Line, Request, Via, Warning};
 use crate::time;
 
 const SLOWEST: usize = 10;
@@ -71,11 +72,10 @@ impl Fold {
             models.entry(&request.model).or_default().add(request);
         }
         let models = models.into_iter().map(|(name, sums)| sums.model(name)).collect();
-        let count = |matches: &dyn Fn(&Request) -> bool| count(self.requests.iter().filter(|request| matches(request)));
         Report {
             run,
             started: self.started.map(time::rfc3339),
-            tests: self::count(self.requests.iter().filter_map(|it| it.test.as_deref()).collect::<BTreeSet<_>>()),
+            tests: count(self.requests.iter().filter_map(|it| it.test.as_deref()).collect::<BTreeSet<_>>()),
             requests: all.hits + all.misses,
             hits: all.hits,
             misses: all.misses,
@@ -88,19 +88,24 @@ impl Fold {
             retries: all.retries,
             resumes: all.resumes,
             repairs: all.repairs,
-            evictions: self::count(&self.evicted),
-            fallbacks: count(&|request| request.outcome == Outcome::Fallback),
-            skips: count(&|request| request.outcome == Outcome::Skip),
+            evictions: count(&self.evicted),
+            fallbacks: all.fallbacks,
+            skips: all.skips,
             models,
             slowest: slowest(&self.requests),
-            failures: count(&|request| request.outcome == Outcome::Failed),
-            bypassed: count(&|request| request.bypass),
+            failures: all.failures,
+            bypassed: count(self.requests.iter().filter(|request| request.bypass)),
             seconds_waiting: all.waiting.as_secs_f64(),
             warnings: distinct(self.warnings),
             evicted: self.evicted,
             unreadable: self.unreadable,
             warmed: self.warmed,
             per_test: self.requests,
+            hits_by: all.hits_by,
+            misses_by: all.misses_by,
+            seconds_fetching: all.fetching.as_secs_f64(),
+            store: None,
+            since: None,
         }
     }
 
@@ -135,75 +140,6 @@ impl Fold {
             self.started = UNIX_EPOCH.checked_add(seconds(first));
         }
     }
-}
-
-/// What the requests of one model, or of all, add up to.
-#[derive(Debug, Default)]
-struct Sums {
-    hits: u64,
-    misses: u64,
-    bytes_served: u64,
-    bytes_fetched: u64,
-    bytes_saved: u64,
-    preparing: Duration,
-    waiting: Duration,
-    saved: Duration,
-    retries: u64,
-    resumes: u64,
-    repairs: u64,
-}
-
-impl Sums {
-    fn add(&mut self, request: &Request) {
-        add(&mut self.bytes_fetched, request.fetched_bytes);
-        add(&mut self.retries, request.retries.into());
-        add(&mut self.resumes, request.resumes.into());
-        add(&mut self.repairs, request.repaired_files());
-        if request.via == Via::Warm {
-            return;
-        }
-        add(&mut self.bytes_served, request.bytes);
-        self.preparing = self.preparing.saturating_add(seconds(request.seconds));
-        self.waiting = self.waiting.saturating_add(seconds(request.waited_seconds));
-        if request.is_hit() {
-            self.hits += 1;
-            add(&mut self.bytes_saved, request.bytes);
-            self.saved = self.saved.saturating_add(seconds(request.saved_seconds));
-        } else {
-            self.misses += 1;
-            add(&mut self.bytes_saved, request.adopted_bytes);
-        }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a rate of so many requests needs no more digits")]
-    fn hit_rate(&self) -> Option<f64> {
-        let requests = self.hits + self.misses;
-        (requests > 0).then(|| self.hits as f64 / requests as f64)
-    }
-
-    fn model(&self, name: &str) -> ModelUse {
-        ModelUse {
-            name: name.to_owned(),
-            requests: self.hits + self.misses,
-            hits: self.hits,
-            misses: self.misses,
-            hit_rate: self.hit_rate(),
-            bytes_served: self.bytes_served,
-            bytes_fetched: self.bytes_fetched,
-            seconds_preparing: self.preparing.as_secs_f64(),
-            seconds_saved: self.saved.as_secs_f64(),
-            repairs: self.repairs,
-        }
-    }
-}
-
-fn add(sum: &mut u64, more: u64) {
-    *sum = sum.saturating_add(more);
-}
-
-/// What a damaged line may say, below zero or beyond time, counts as nothing.
-fn seconds(value: f64) -> Duration {
-    Duration::try_from_secs_f64(value).unwrap_or_default()
 }
 
 fn count<T>(items: impl IntoIterator<Item = T>) -> u64 {

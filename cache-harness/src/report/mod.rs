@@ -1,17 +1,33 @@
 //! What a run's models cost and what the cache saved: a fold over the run's events, and one printer per format.
 //!
-//! `runs` finds the logs, `fold` counts, `text` and `json` print. Printers only read a [`Report`].
+//! `runs` finds the logs, `fold` counts, `change` compares; every other file prints one format, and printers only
+//! read a [`Report`].
 
 use serde::Serialize;
 
 use crate::event::{Evict, Outcome, Request};
 
+mod annotation;
+mod change;
 mod fold;
+mod html;
 mod json;
+mod junit;
+mod markdown;
+mod markup;
+mod note;
+mod openmetrics;
 mod runs;
+#[cfg(test)]
+mod sample;
+mod sums;
 mod text;
+mod words;
 
+pub(crate) use annotation::Annotation;
+pub use change::Change;
 pub(crate) use runs::Runs;
+pub use sums::{Hits, Misses};
 
 /// The statistics of one run.
 ///
@@ -84,6 +100,26 @@ pub struct Report {
     pub warmed: Vec<Request>,
     /// Every request, by test and in the order of time.
     pub per_test: Vec<Request>,
+    /// How the hits were met.
+    pub hits_by: Hits,
+    /// Why the misses were misses.
+    pub misses_by: Misses,
+    /// The part of `seconds_preparing` spent fetching, in seconds.
+    pub seconds_fetching: f64,
+    /// What the store held when the report was made; logs do not tell.
+    pub store: Option<StoreUse>,
+    /// What changed since the run before; none if there is none.
+    pub since: Option<Change>,
+}
+
+/// The store against its limit, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StoreUse {
+    /// What the disk holds for it.
+    pub used_bytes: u64,
+    /// What it may hold: `max_size`.
+    pub max_bytes: u64,
 }
 
 /// One model's part in a [`Report`]; the fields mean the same.
@@ -110,6 +146,24 @@ pub struct ModelUse {
     pub seconds_saved: f64,
     /// How many of its files were repaired.
     pub repairs: u64,
+    /// What its hits served without fetching it, in bytes.
+    pub bytes_saved: u64,
+    /// The part of `seconds_preparing` spent waiting for somebody else's fetch, in seconds.
+    pub seconds_waiting: f64,
+    /// The part of `seconds_preparing` spent fetching, in seconds.
+    pub seconds_fetching: f64,
+    /// What half of its requests took at most, in seconds; none if it was only warmed.
+    pub seconds_p50: Option<f64>,
+    /// What 95 % of its requests took at most, in seconds.
+    pub seconds_p95: Option<f64>,
+    /// What its slowest request took, in seconds.
+    pub seconds_max: Option<f64>,
+    /// How often it stood in for another model.
+    pub fallbacks: u64,
+    /// How many tests were skipped for it.
+    pub skips: u64,
+    /// How many tests failed for it.
+    pub failures: u64,
 }
 
 impl Report {
@@ -123,6 +177,31 @@ impl Report {
     #[must_use]
     pub fn json(&self) -> impl std::fmt::Display + '_ {
         json::JsonReport(self)
+    }
+
+    /// The report for the summary of a CI job or a pull request, in GitHub's Markdown. Names cannot become markup.
+    #[must_use]
+    pub fn markdown(&self) -> impl std::fmt::Display + '_ {
+        markdown::MarkdownReport(self)
+    }
+
+    /// The report as `JUnit` XML, with a case for each model.
+    #[must_use]
+    pub fn junit(&self) -> impl std::fmt::Display + '_ {
+        junit::JunitReport(self)
+    }
+
+    /// The report as `OpenMetrics` text.
+    #[must_use]
+    pub fn openmetrics(&self) -> impl std::fmt::Display + '_ {
+        openmetrics::OpenMetricsReport(self)
+    }
+
+    /// The report as one HTML page without outside resources. `earlier` are the runs before it, newest first, for the
+    /// charts.
+    #[must_use]
+    pub fn html<'a>(&'a self, earlier: &'a [Self]) -> impl std::fmt::Display + 'a {
+        html::HtmlReport { report: self, earlier }
     }
 }
 
@@ -143,3 +222,6 @@ impl Request {
         if self.outcome == Outcome::Repaired { files.max(1) } else { files }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::Report;
 use super::fold::Fold;
+use super::{Change, Report};
 use crate::error::{Error, Result};
 use crate::event::{Header, Line, run_is_hidden};
 use crate::run::RunId;
@@ -43,6 +43,11 @@ impl Runs {
     ///
     /// The folder is there and cannot be read.
     pub(crate) fn list(&self, project: Option<&Path>) -> Result<impl Iterator<Item = Run>> {
+        let runs = self.sorted()?.into_iter();
+        Ok(runs.filter(move |run| project.is_none_or(|project| run.is_of(project))))
+    }
+
+    fn sorted(&self) -> Result<Vec<Run>> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             result => Some(result.map_err(Error::io("list", &self.folder))?),
@@ -50,25 +55,62 @@ impl Runs {
         let mut runs: Vec<Run> =
             entries.into_iter().flatten().flatten().filter_map(|entry| Run::at(entry.path())).collect();
         runs.sort_by(|one, other| (other.joined, &other.id).cmp(&(one.joined, &one.id)));
-        Ok(runs.into_iter().filter(move |run| project.is_none_or(|project| run.is_of(project))))
+        Ok(runs)
     }
 
-    /// The newest run with a request, so that a `prune` after the tests does not hide them; without any, the newest.
-    /// Reads no more logs than that takes.
+    /// The reports of the `count` newest runs, newest first, each compared with the one before it; no log of another
+    /// run is read.
     ///
     /// # Errors
     ///
-    /// As [`list`](Self::list).
-    pub(crate) fn latest(&self, project: Option<&Path>) -> Result<Option<Report>> {
-        let mut newest = None;
+    /// As [`list`](Self::list), and for each run as [`Run::report`].
+    pub(crate) fn last(&self, project: Option<&Path>, count: usize) -> Result<Vec<Report>> {
+        let reports: Result<Vec<_>> = self.list(project)?.take(count).map(|run| run.report()).collect();
+        Ok(compared(reports?))
+    }
+
+    /// The newest run with a request, so that a `prune` after the tests does not hide them (without any, the newest),
+    /// and up to `earlier` such runs before it, each compared with the one before it.
+    ///
+    /// # Errors
+    ///
+    /// As [`last`](Self::last).
+    pub(crate) fn latest(&self, project: Option<&Path>, earlier: usize) -> Result<Vec<Report>> {
+        let (mut reports, mut newest) = (Vec::new(), None);
         for run in self.list(project)? {
             let report = run.report()?;
             if report.requests > 0 {
-                return Ok(Some(report));
+                reports.push(report);
+            } else {
+                newest.get_or_insert(report);
             }
-            newest.get_or_insert(report);
+            if reports.len() > earlier {
+                break;
+            }
         }
-        Ok(newest)
+        if reports.is_empty() {
+            reports.extend(newest);
+        }
+        Ok(compared(reports))
+    }
+
+    /// The report of this run, and up to `earlier` of its project with requests before it, each compared with the one
+    /// before it.
+    ///
+    /// # Errors
+    ///
+    /// As [`last`](Self::last).
+    pub(crate) fn up_to(&self, run: &Run, project: Option<&Path>, earlier: usize) -> Result<Vec<Report>> {
+        let mut reports = vec![run.report()?];
+        let before = self.sorted()?.into_iter().skip_while(|other| other.id != run.id).skip(1);
+        let mut before = before.filter(|run| project.is_none_or(|project| run.is_of(project)));
+        while reports.len() <= earlier
+            && let Some(run) = before.next()
+        {
+            reports.push(run.report()?);
+            reports.pop_if(|report| report.requests == 0);
+        }
+        Ok(compared(reports))
     }
 
     /// The run of that name, spelt as in the variable or as in a report.
@@ -119,6 +161,17 @@ impl Run {
     }
 }
 
+/// The same, newest first, each with what changed since the one before it that asked for models.
+fn compared(mut reports: Vec<Report>) -> Vec<Report> {
+    for index in 1..reports.len() {
+        let (newer, older) = reports.split_at_mut(index);
+        if let (Some(newer), Some(older)) = (newer.last_mut(), older.iter().find(|older| older.requests > 0)) {
+            newer.since = Some(Change::since(older, newer));
+        }
+    }
+    reports
+}
+
 fn read(file: File, fold: &mut Fold) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let mut line = Vec::new();
@@ -149,14 +202,14 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let runs = Runs::new(state.path());
         assert_eq!(runs.list(None).unwrap().count(), 0);
-        assert!(runs.latest(None).unwrap().is_none());
+        assert!(runs.latest(None, 1).unwrap().is_empty());
         record(state.path(), "one", "/p", HIT);
         record(state.path(), "feature/two", "/q", HIT);
         record(state.path(), "one", "/p", HIT);
         assert_eq!(runs.list(None).unwrap().count(), 2);
         let [run] = &runs.list(Some(Path::new("/q"))).unwrap().collect::<Vec<_>>()[..] else { panic!("not one run") };
         assert_eq!((run.id.as_str(), run.report().unwrap().requests), ("feature%2ftwo", 1));
-        assert_eq!(runs.latest(Some(Path::new("/p"))).unwrap().unwrap().requests, 2);
+        assert_eq!(runs.latest(Some(Path::new("/p")), 1).unwrap()[0].requests, 2);
         assert_eq!(runs.by_id("feature/two").as_ref(), Some(run));
         assert_eq!(runs.by_id("feature%2ftwo").as_ref(), Some(run));
         assert_eq!(runs.by_id("three"), None);
@@ -167,7 +220,47 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         record(state.path(), "tests", "/p", HIT);
         record(state.path(), "prune", "/p", br#"{"event":"evict","at":9.5,"model":"a","bytes":1,"reason":"old"}"#);
-        assert_eq!(Runs::new(state.path()).latest(None).unwrap().unwrap().run, "tests");
+        assert_eq!(Runs::new(state.path()).latest(None, 1).unwrap().remove(0).run, "tests");
+    }
+
+    #[test]
+    fn a_run_is_compared_with_the_one_before_it_of_its_project() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        let moment = |seconds| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        for (age, run, project, line) in [
+            (5, "first", "/p", HIT),
+            (4, "foreign", "/q", HIT),
+            (3, "prune", "/p", &br#"{"event":"evict","at":9.5,"model":"a","bytes":1,"reason":"old"}"#[..]),
+            (
+                2,
+                "second",
+                "/p",
+                br#"{"event":"request","at":1.5,"model":"b","outcome":"miss","miss_reason":"other_pin"}"#,
+            ),
+            (1, "third", "/p", HIT),
+        ] {
+            record(state.path(), run, project, line);
+            File::open(state.path().join("runs").join(run)).unwrap().set_modified(moment(1_000_000 - age)).unwrap();
+        }
+        let project = Some(Path::new("/p"));
+        let names = |reports: &[Report]| {
+            let pair = |report: &Report| (report.run.clone(), report.since.as_ref().map(|since| since.run.clone()));
+            reports.iter().map(pair).collect::<Vec<_>>()
+        };
+        let pair = |run: &str, since: Option<&str>| (run.to_owned(), since.map(str::to_owned));
+        let latest = runs.latest(project, 1).unwrap();
+        assert_eq!(names(&latest), [pair("third", Some("second")), pair("second", None)]);
+        let second = runs.up_to(&runs.by_id("second").unwrap(), project, 1).unwrap();
+        assert_eq!(names(&second), [pair("second", Some("first")), pair("first", None)]);
+        let since = second[0].since.as_ref().unwrap();
+        assert_eq!(
+            (&since.models_added[..], &since.models_removed[..]),
+            (&["b".to_owned()][..], &["a".to_owned()][..])
+        );
+        assert_eq!((&since.pins_moved[..], since.hit_rate), (&["b".to_owned()][..], Some(1.0)));
+        let last = runs.last(project, 3).unwrap();
+        assert_eq!(names(&last), [pair("third", Some("second")), pair("second", None), pair("prune", None)]);
     }
 
     #[test]
@@ -209,7 +302,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let log = Log::new(state.path(), RunId::escaped(b"r"), None);
         let _ = log.append(&Event::Warning(Warning { at: 1.0, text: "the cache folder is read-only".into() }));
-        let report = Runs::new(state.path()).latest(None).unwrap().unwrap();
+        let report = Runs::new(state.path()).latest(None, 1).unwrap().remove(0);
         assert_eq!((report.requests, report.warnings.len()), (0, 1));
     }
 }

@@ -1,10 +1,10 @@
 //! The report for people: the answer in the first line, what is out of the ordinary last, nothing that is only zero.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Formatter, Write as _};
 
-use super::Report;
-use crate::event::{Outcome, Request};
+use super::note::{self, Note};
+use super::words::{counted, cut, cut_begin, percent, plain, requests, run, target, verdict};
+use super::{Report, StoreUse};
 use crate::units::{ByteSize, show_seconds};
 
 const WIDTH: usize = 80;
@@ -16,7 +16,7 @@ const SLOWEST: usize = 3;
 /// The width of the words that lines begin with.
 const LABEL: usize = 11;
 /// The width of a model's name in the table and below it.
-const NAME: usize = 30;
+const NAME: usize = 26;
 
 /// Prints at most 80 columns, without colour and without a last line break.
 #[derive(Debug)]
@@ -37,9 +37,8 @@ impl fmt::Display for TextReport<'_> {
 fn headline(report: &Report, text: &mut String) -> fmt::Result {
     match report.hit_rate {
         Some(rate) => {
-            let hits = format!("{}, {}", plural(report.hits, "hit"), plural_es(report.misses, "miss"));
-            let tests = if report.tests > 0 { format!(" in {}", plural(report.tests, "test")) } else { String::new() };
-            writeln!(text, "{:LABEL$}{:>7}  {}  {hits}{tests}", "hit rate", percent(rate), bar(rate))?;
+            writeln!(text, "{:LABEL$}{:>7}  {}  {}", "hit rate", percent(rate), bar(rate), requests(report))?;
+            writeln!(text, "{:LABEL$}{:>7}  {}", "target", target(), verdict(rate))?;
         }
         None if report.warmed.is_empty() => {
             wrap(text, "", &format!("No model was asked for in run `{}`.", plain(&report.run)));
@@ -50,12 +49,33 @@ fn headline(report: &Report, text: &mut String) -> fmt::Result {
         }
         None => writeln!(text, "{:LABEL$}{:>7}  no model was asked for yet", "hit rate", "-")?,
     }
+    for (label, counts) in [("hits", &report.hits_by.counts()[..]), ("misses", &report.misses_by.counts()[..])] {
+        let counts = counted(counts);
+        if !counts.is_empty() {
+            labelled(text, label, &counts);
+        }
+    }
     let size = |bytes| ByteSize(bytes).to_string();
     pair(text, "fetched", &size(report.bytes_fetched), &size(report.bytes_saved))?;
     pair(text, "preparing", &show_seconds(report.seconds_preparing), &show_seconds(report.seconds_saved))?;
-    let started = report.started.as_deref().map(|started| format!(" of {}", plain(started))).unwrap_or_default();
-    wrap(text, &format!("{:LABEL$}", "run"), &format!("{}{started}", plain(&report.run)));
+    let parts = [("waiting", report.seconds_waiting), ("fetching", report.seconds_fetching)];
+    let parts = parts.iter().filter(|(_, seconds)| *seconds > 0.0);
+    let parts: Vec<_> = parts.map(|(what, seconds)| format!("{what} {}", show_seconds(*seconds))).collect();
+    if !parts.is_empty() {
+        labelled(text, "  of it", &parts.join(", "));
+    }
+    if let Some(StoreUse { used_bytes, max_bytes }) = report.store {
+        labelled(text, "store", &format!("{} of {} used", size(used_bytes), size(max_bytes)));
+    }
+    labelled(text, "run", &run(&report.run, report.started.as_deref()));
+    if let Some(since) = &report.since {
+        labelled(text, "since", &format!("{}: {}", run(&since.run, since.started.as_deref()), since.words(report)));
+    }
     Ok(())
+}
+
+fn labelled(text: &mut String, label: &str, words: &str) {
+    wrap(text, &format!("{label:LABEL$}"), &plain(words));
 }
 
 fn pair(text: &mut String, label: &str, spent: &str, saved: &str) -> fmt::Result {
@@ -70,61 +90,41 @@ fn models(report: &Report, text: &mut String) -> fmt::Result {
     if models.len() > MODELS {
         models.sort_by(|one, other| other.seconds_preparing.total_cmp(&one.seconds_preparing));
     }
-    writeln!(
-        text,
-        "\n{:NAME$} {:>8} {:>6} {:>9} {:>9} {:>12}",
-        "model", "requests", "hits", "served", "fetched", "preparing"
-    )?;
+    text.push('\n');
+    let mut row = |cells: [&str; 7]| {
+        let [name, asked, hits, fetched, half, most, max] = cells;
+        writeln!(text, "{name:NAME$} {asked:>6} {hits:>6} {fetched:>9} {half:>9} {most:>9} {max:>9}")
+    };
+    row(["model", "asked", "hits", "fetched", "p50", "p95", "max"])?;
     for model in models.iter().take(MODELS) {
-        writeln!(
-            text,
-            "{:NAME$} {:>8} {:>6} {:>9} {:>9} {:>12}",
-            cut(&model.name, NAME),
-            model.requests,
-            model.hit_rate.map_or_else(|| "-".into(), |rate| percent(rate).replace(' ', "")),
-            ByteSize(model.bytes_served).to_string(),
-            ByteSize(model.bytes_fetched).to_string(),
-            show_seconds(model.seconds_preparing),
-        )?;
+        row([
+            &cut(&model.name, NAME),
+            &model.requests.to_string(),
+            &model.hit_rate.map_or_else(|| "-".into(), |rate| percent(rate).replace(' ', "")),
+            &cut(&ByteSize(model.bytes_fetched).to_string(), 9),
+            &brief(model.seconds_p50),
+            &brief(model.seconds_p95),
+            &brief(model.seconds_max),
+        ])?;
     }
     more(text, "", models.len().saturating_sub(MODELS))
 }
 
-/// What a person should look at, by kind; the same thing in many tests is one line.
+/// Seconds in at most nine characters.
+fn brief(seconds: Option<f64>) -> String {
+    let text = seconds.map_or_else(|| "-".to_owned(), show_seconds);
+    match text.match_indices(' ').nth(1) {
+        Some((end, _)) if text.len() > 9 => text[..end].to_owned(),
+        _ => cut(&text, 9),
+    }
+}
+
 fn notes(report: &Report, text: &mut String) -> fmt::Result {
-    let mut notes = Vec::new();
-    for (label, outcome) in [
-        ("failed", Outcome::Failed),
-        ("skipped", Outcome::Skip),
-        ("repaired", Outcome::Repaired),
-        ("fallback", Outcome::Fallback),
-    ] {
-        notes.push((label, grouped(report, |request| (request.outcome == outcome).then(|| describe(request)))));
-    }
-    notes.push(("bypassed", grouped(report, |request| request.bypass.then(|| describe(request)))));
-    let mut evicted = BTreeMap::new();
-    for evict in &report.evicted {
-        let reason = if evict.reason.is_empty() { String::new() } else { format!(": {}", evict.reason) };
-        *evicted.entry(format!("{} ({}){reason}", evict.model, ByteSize(evict.bytes))).or_default() += 1;
-    }
-    notes.push(("evicted", times(evicted)));
-    notes.push(("warning", report.warnings.clone()));
-    if report.retries + report.resumes > 0 {
-        let resumed = plural(report.resumes, "download");
-        notes.push(("network", vec![format!("{} tried again, {resumed} resumed", plural(report.retries, "exchange"))]));
-    }
-    if report.unreadable > 0 {
-        let lost = format!(
-            "{} of the log could not be read; the counts lack what they said",
-            plural(report.unreadable, "line")
-        );
-        notes.push(("log", vec![lost]));
-    }
-    notes.retain(|(_, lines)| !lines.is_empty());
+    let notes = note::all(report);
     if !notes.is_empty() {
         text.push('\n');
     }
-    for (label, lines) in notes {
+    for Note { label, lines } in notes {
         let indent = format!("{label:LABEL$}");
         for line in lines.iter().take(NOTES) {
             wrap(text, &indent, &plain(line));
@@ -132,43 +132,6 @@ fn notes(report: &Report, text: &mut String) -> fmt::Result {
         more(text, &indent, lines.len().saturating_sub(NOTES))?;
     }
     Ok(())
-}
-
-/// What is said of a request, without the test: the same of many tests is said once.
-fn describe(request: &Request) -> String {
-    let mut text = request.model.clone();
-    if let Some(asked) = &request.fallback_for {
-        let _ = write!(text, " instead of {asked}");
-    }
-    let mut details = request.repairs.join(", ");
-    if let Some(reason) = &request.reason {
-        let gap = if details.is_empty() { "" } else { "; " };
-        let _ = write!(details, "{gap}{reason}");
-    }
-    if !details.is_empty() {
-        let _ = write!(text, ": {details}");
-    }
-    text
-}
-
-fn grouped(report: &Report, note: impl Fn(&Request) -> Option<String>) -> Vec<String> {
-    let mut groups = BTreeMap::<String, Vec<&str>>::new();
-    for request in report.warmed.iter().chain(&report.per_test) {
-        if let Some(text) = note(request) {
-            groups.entry(text).or_default().push(request.test.as_deref().unwrap_or_default());
-        }
-    }
-    let with_tests = |(text, tests): (String, Vec<&str>)| match tests[..] {
-        [""] => text,
-        [test] => format!("{text} (in {test})"),
-        _ => format!("{text} ({} times)", tests.len()),
-    };
-    groups.into_iter().map(with_tests).collect()
-}
-
-fn times(counts: BTreeMap<String, u64>) -> Vec<String> {
-    let line = |(text, count)| if count == 1 { text } else { format!("{text} ({count} times)") };
-    counts.into_iter().map(line).collect()
 }
 
 fn slowest(report: &Report, text: &mut String) -> fmt::Result {
@@ -198,49 +161,11 @@ fn more(text: &mut String, indent: &str, left: usize) -> fmt::Result {
     if left > 0 { writeln!(text, "{indent}… and {left} more: `--format json` lists all") } else { Ok(()) }
 }
 
-/// Rounded down, so that `100 %` is never said of less.
-fn percent(rate: f64) -> String {
-    let tenths = (rate * 1000.0 + 1e-9).floor();
-    if tenths >= 1000.0 { "100 %".into() } else { format!("{:.1} %", tenths / 10.0) }
-}
-
 fn bar(rate: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most `BAR`")]
     #[expect(clippy::cast_precision_loss, reason = "twenty")]
     let full = (rate.clamp(0.0, 1.0) * BAR as f64) as usize;
     format!("{}{}", "█".repeat(full), "░".repeat(BAR - full))
-}
-
-fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-fn plural_es(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "es" })
-}
-
-/// Logs are files that anybody may have written: nothing in them moves the cursor.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// At most `width` characters.
-fn cut(text: &str, width: usize) -> String {
-    let text = plain(text);
-    if text.chars().count() <= width {
-        return text;
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// The last `width` characters: of a test's path, its end tells it from its neighbours.
-fn cut_begin(text: &str, width: usize) -> String {
-    let text = plain(text);
-    let long = text.chars().count();
-    if long <= width {
-        return text;
-    }
-    ['…'].into_iter().chain(text.chars().skip(long - width.saturating_sub(1))).collect()
 }
 
 /// Words in lines of at most 80 characters; the first begins with `label`, the others are indented as far.

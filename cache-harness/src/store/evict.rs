@@ -148,6 +148,7 @@ impl Choosing<'_> {
             Ok(bytes) => {
                 lease.remove()?;
                 let model = resident.entry.map_or_else(|| id.short(), |entry| entry.model.to_string());
+                self.store.remember_gone(id, &model, reason);
                 Ok(Some(Evicted { model, bytes, reason }))
             }
             Err(error) => {

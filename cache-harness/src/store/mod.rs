@@ -9,6 +9,7 @@
 //!   v1/partial/abcd….{part,json}  exclusive lock = this blob is being filled; the json says from where
 //!   v1/gc.lock                 shared while an entry is recorded, exclusive while an eviction chooses and removes
 //!   v1/over-budget             models in use exceed the budget: the next release or command trims
+//!   v1/gone                    the latest evictions and why, so that a miss can tell its reason
 //!   v1/trash/  v1/quarantine/
 //! ```
 //!
@@ -40,6 +41,7 @@ mod entry;
 mod evict;
 mod extents;
 mod following;
+mod gone;
 mod lease;
 mod origin;
 mod partial;
@@ -59,6 +61,7 @@ pub(crate) use entry::{Content, Entry, Filled, Memo, Owner, Placed, Recorded, Tu
 pub(crate) use evict::{Evicted, TakenBack};
 pub(crate) use extents::Extents;
 pub(crate) use following::Following;
+pub(crate) use gone::Absence;
 pub(crate) use lease::{EntryFiles, Lease};
 pub(crate) use origin::Origin;
 pub(crate) use partial::{Partial, Pulse, Received, Slot, Taken, Whose};

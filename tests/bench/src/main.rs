@@ -8,6 +8,7 @@ mod clean_build;
 mod cold;
 mod contestant;
 mod download;
+mod history;
 mod hit;
 mod hit_in_process;
 mod latent;
@@ -33,7 +34,7 @@ use table::Table;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 type Section = fn(&Stage) -> Outcome<Vec<Table>>;
 
-const SECTIONS: [(&str, Section); 10] = [
+const SECTIONS: [(&str, Section); 11] = [
     ("cold", cold::measure),
     ("limited", limited::measure),
     ("latent", latent::measure),
@@ -43,6 +44,7 @@ const SECTIONS: [(&str, Section); 10] = [
     ("hit-in-process", hit_in_process::measure),
     ("restore-1000", many_files::measure),
     ("tests-1000", many_tests::measure),
+    ("history", history::measure),
     ("build", clean_build::measure),
 ];
 

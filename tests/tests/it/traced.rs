@@ -27,7 +27,18 @@ impl Traced {
         let folder = tempfile::tempdir().unwrap();
         let mut strace = project.program("strace");
         // A file per thread, so that no call is told in two halves; descriptors come with their paths.
-        strace.args(["-ff", "-y", "-qq", "-s0", "-e", "signal=none", "-e", &format!("trace={filter}"), "-o"]);
+        strace.args([
+            "-ff",
+            "--seccomp-bpf",
+            "-y",
+            "-qq",
+            "-s0",
+            "-e",
+            "signal=none",
+            "-e",
+            &format!("trace={filter}"),
+            "-o",
+        ]);
         strace.arg(folder.path().join("thread")).arg(env!("CARGO_BIN_EXE_cache-harness-cli")).args(arguments);
         let ended = Ended::of(&strace.output().unwrap());
         let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();

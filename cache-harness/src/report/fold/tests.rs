@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
+use super::super::ModelUse;
+use super::super::sample::any_event;
 use super::*;
+use crate::event::Outcome;
 
 fn request(outcome: Outcome) -> Request {
     let test = Some("t".into());
@@ -67,51 +70,57 @@ fn without_a_header_the_first_event_tells_the_start() {
     assert_eq!(report.started.as_deref(), Some("2025-11-21T05:52:26Z"));
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
-    let outcomes = [Outcome::Hit, Outcome::Miss, Outcome::Repaired, Outcome::Fallback, Outcome::Skip, Outcome::Failed];
-    let name = || prop::sample::select(vec!["a", "b", "c"]);
-    let facts = (0_u64..3, 0_u64..1000, 0_u64..2, 0.0..9.0, 0.0..9.0);
-    let who = (name(), prop::option::of(name()), prop::sample::select(vec![Via::Test, Via::Restore, Via::Warm]));
-    let asked =
-        (who, prop::sample::select(outcomes.to_vec()), facts).prop_map(|((model, test, via), outcome, facts)| {
-            let (at, bytes, fetched, seconds, saved_seconds) = facts;
-            Event::Request(Request {
-                #[expect(clippy::cast_precision_loss, reason = "at most 2")]
-                at: at as f64,
-                model: model.into(),
-                test: test.map(str::to_owned),
-                via,
-                bytes,
-                fetched_bytes: fetched * bytes,
-                seconds,
-                saved_seconds,
-                ..request(outcome)
-            })
-        });
-    let evicted = (name(), 0_u64..9)
-        .prop_map(|(model, bytes)| Event::Evict(Evict { at: 1.0, model: model.into(), bytes, reason: "old".into() }));
-    let warned = name().prop_map(|text| Event::Warning(Warning { at: 1.0, text: text.into() }));
-    prop_oneof![8 => asked, 1 => evicted, 1 => warned]
+fn usual_name() -> BoxedStrategy<String> {
+    prop::sample::select(vec!["a", "b", "c"]).prop_map(str::to_owned).boxed()
+}
+
+/// A number of a model, and what it adds up to.
+type Part<T> = (fn(&ModelUse) -> T, T);
+
+fn sum(parts: impl IntoIterator<Item = u64>) -> u64 {
+    parts.into_iter().fold(0, u64::saturating_add)
 }
 
 proptest! {
     #[test]
     fn the_order_of_files_does_not_matter_and_the_parts_add_up(
-        (sorted, shuffled) in prop::collection::vec(any_event(), 0..60)
+        (sorted, shuffled) in prop::collection::vec(any_event(usual_name), 0..60)
             .prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle()))
     ) {
         let report = fold(sorted);
         prop_assert_eq!(&report, &fold(shuffled));
         prop_assert_eq!(report.hits + report.misses, report.requests);
+        prop_assert_eq!(sum(report.hits_by.counts().map(|(_, count)| count)), report.hits);
+        prop_assert_eq!(sum(report.misses_by.counts().map(|(_, count)| count)), report.misses);
         prop_assert_eq!(report.per_test.len() as u64, report.requests);
-        let sum = |part: fn(&ModelUse) -> u64| report.models.iter().map(part).sum::<u64>();
-        prop_assert_eq!(sum(|model| model.requests), report.requests);
-        prop_assert_eq!(sum(|model| model.hits), report.hits);
-        prop_assert_eq!(sum(|model| model.bytes_served), report.bytes_served);
-        prop_assert_eq!(sum(|model| model.bytes_fetched), report.bytes_fetched);
-        prop_assert_eq!(sum(|model| model.repairs), report.repairs);
-        let spent: f64 = report.models.iter().map(|model| model.seconds_preparing).sum();
-        prop_assert!((spent - report.seconds_preparing).abs() < 1e-6);
+        let parts: [Part<u64>; 9] = [
+            (|model| model.requests, report.requests),
+            (|model| model.hits, report.hits),
+            (|model| model.bytes_served, report.bytes_served),
+            (|model| model.bytes_fetched, report.bytes_fetched),
+            (|model| model.bytes_saved, report.bytes_saved),
+            (|model| model.repairs, report.repairs),
+            (|model| model.fallbacks, report.fallbacks),
+            (|model| model.skips, report.skips),
+            (|model| model.failures, report.failures),
+        ];
+        for (index, (part, total)) in parts.into_iter().enumerate() {
+            prop_assert_eq!(sum(report.models.iter().map(part)), total, "part {}", index);
+        }
+        let seconds: [Part<f64>; 4] = [
+            (|model| model.seconds_preparing, report.seconds_preparing),
+            (|model| model.seconds_waiting, report.seconds_waiting),
+            (|model| model.seconds_fetching, report.seconds_fetching),
+            (|model| model.seconds_saved, report.seconds_saved),
+        ];
+        for (part, total) in seconds {
+            let parts: f64 = report.models.iter().map(part).sum();
+            prop_assert!((parts - total).abs() <= 1e-6 + total * 1e-9);
+        }
+        for model in &report.models {
+            prop_assert_eq!(model.seconds_p50.is_some(), model.requests > 0);
+            prop_assert!(model.seconds_p50 <= model.seconds_p95 && model.seconds_p95 <= model.seconds_max);
+        }
         prop_assert!(report.bytes_saved <= report.bytes_served);
         prop_assert!(report.skips + report.failures <= report.misses);
         prop_assert!(report.slowest.len() <= SLOWEST);

@@ -1,14 +1,5 @@
 use super::super::Report;
-use super::super::fold::Fold;
-
-fn report(lines: &[&str]) -> Report {
-    let mut fold = Fold::default();
-    fold.line(br#"{"version":1,"run":"cargo-71-9042","started":"2026-11-21T05:52:26Z","pid":80}"#);
-    for line in lines {
-        fold.line(line.as_bytes());
-    }
-    fold.finish("cargo-71-9042".into())
-}
+use super::super::sample::{ORDINARY, eventful, report};
 
 #[track_caller]
 fn assert_text(report: &Report, expected: &str) {
@@ -17,23 +8,26 @@ fn assert_text(report: &Report, expected: &str) {
     assert!(text.lines().all(|line| line.chars().count() <= 80), "\n{text}");
 }
 
-const MISS: &str = r#"{"event":"request","at":1.0,"test":"speech::transcribes_silence","model":"whisper-tiny","outcome":"miss","seconds":12.4,"bytes":151061672,"fetched_bytes":151061672}"#;
-const HIT: &str = r#"{"event":"request","at":2.0,"test":"speech::knows_german","model":"whisper-tiny","outcome":"hit","seconds":0.0004,"bytes":151061672,"saved_seconds":12.3996}"#;
-const OTHER: &str = r#"{"event":"request","at":2.5,"test":"text::embeds","model":"sentence-transformers/all-MiniLM-L6-v2","outcome":"hit","seconds":0.038,"bytes":90868376,"saved_seconds":7.1}"#;
+const MISS: &str = ORDINARY[0];
+const HIT: &str = ORDINARY[1];
 
 #[test]
 fn an_ordinary_run_is_a_few_lines() {
     assert_text(
-        &report(&[MISS, HIT, OTHER]),
+        &report(&ORDINARY),
         "
 hit rate    66.6 %  █████████████░░░░░░░  2 hits, 1 miss in 3 tests
+target        80 %  not reached
+hits       1 in place, 1 linked
+misses     1 never seen
 fetched    151 MB         saved 242 MB
 preparing  12.4 s         saved 19.5 s
+  of it    fetching 12.1 s
 run        cargo-71-9042 of 2026-11-21T05:52:26Z
 
-model                          requests   hits    served   fetched    preparing
-sentence-transformers/all-Min…        1   100%   90.9 MB       0 B        38 ms
-whisper-tiny                          2  50.0%    302 MB    151 MB       12.4 s
+model                       asked   hits   fetched       p50       p95       max
+sentence-transformers/all…      1   100%       0 B     38 ms     38 ms     38 ms
+whisper-tiny                    2  50.0%    151 MB    0.4 ms    12.4 s    12.4 s
 
 slowest      12.4 s  miss      whisper-tiny in speech::transcribes_silence
               38 ms  hit       sentence-transformers/a… in text::embeds
@@ -44,38 +38,28 @@ slowest      12.4 s  miss      whisper-tiny in speech::transcribes_silence
 
 #[test]
 fn what_is_out_of_the_ordinary_is_said_with_its_reason() {
-    let skip = |test: &str| {
-        format!(
-            r#"{{"event":"request","at":3,"test":"{test}","model":"llama","outcome":"skip","reason":"no HF_TOKEN, and the model is gated"}}"#
-        )
-    };
-    let (one, other) = (skip("llm::a"), skip("llm::b"));
-    let lines = [
-        HIT,
-        &one,
-        &other,
-        r#"{"event":"request","at":4,"test":"t::r","model":"minilm","outcome":"repaired","repairs":["config.json","model.safetensors"],"bytes":90868376}"#,
-        r#"{"event":"request","at":5,"test":"t::f","model":"whisper-tiny-q5","outcome":"fallback","fallback_for":"whisper-tiny","fetched_bytes":32000000,"bytes":32000000,"retries":3,"resumes":1,"seconds":65}"#,
-        r#"{"event":"request","at":6,"test":"t::x","model":"yolo","outcome":"failed","reason":"every source failed"}"#,
-        r#"{"event":"request","at":6.5,"model":"yolo","via":"restore","outcome":"miss","bypass":true,"bytes":6000000,"fetched_bytes":6000000}"#,
-        r#"{"event":"evict","at":7,"model":"bert","bytes":440000000,"reason":"unused for 9 days"}"#,
-        r#"{"event":"warning","at":8,"text":"the cache folder `/a/rather/long/path/to/the/cache` cannot be used: \u001b[31mread-only file system"}"#,
-        r#"{"event":"request","at":9,"mod"#,
-    ];
     assert_text(
-        &report(&lines),
+        &eventful(),
         "
 hit rate    28.5 %  █████░░░░░░░░░░░░░░░  2 hits, 5 misses in 6 tests
+target        80 %  not reached
+hits       2 in place
+misses     1 evicted, 4 unknown
 fetched    38.0 MB        saved 242 MB
 preparing  1 min 5 s      saved 12.4 s
+store      1.20 GB of 2.00 GB used
 run        cargo-71-9042 of 2026-11-21T05:52:26Z
+since      cargo-70-1 of 2026-11-20T05:52:26Z: hit rate -38.1 points; 113 MB
+           less fetched; 52.6 s more preparing; 2 skipped, 0 before; 1 failed, 0
+           before; new: llama, minilm, whisper-tiny-q5 and 1 more; no longer
+           asked for: sentence-transformers/all-MiniLM-L6-v2
 
-model                          requests   hits    served   fetched    preparing
-llama                                 2   0.0%       0 B       0 B       0.0 ms
-minilm                                1   100%   90.9 MB       0 B       0.0 ms
-whisper-tiny                          1   100%    151 MB       0 B       0.4 ms
-whisper-tiny-q5                       1   0.0%   32.0 MB   32.0 MB    1 min 5 s
-yolo                                  2   0.0%   6.00 MB   6.00 MB       0.0 ms
+model                       asked   hits   fetched       p50       p95       max
+llama                           2   0.0%       0 B    0.0 ms    0.0 ms    0.0 ms
+minilm                          1   100%       0 B    0.0 ms    0.0 ms    0.0 ms
+whisper-tiny                    1   100%       0 B    0.4 ms    0.4 ms    0.4 ms
+whisper-tiny-q5                 1   0.0%   32.0 MB 1 min 5 s 1 min 5 s 1 min 5 s
+yolo                            2   0.0%   6.00 MB    0.0 ms    0.0 ms    0.0 ms
 
 failed     yolo: every source failed (in t::x)
 skipped    llama: no HF_TOKEN, and the model is gated (2 times)
@@ -118,8 +102,8 @@ fetched    90.9 MB        saved 0 B
 preparing  0.0 ms         saved 0.0 ms
 run        cargo-71-9042 of 2026-11-21T05:52:26Z
 
-model                          requests   hits    served   fetched    preparing
-minilm                                0      -       0 B   90.9 MB       0.0 ms
+model                       asked   hits   fetched       p50       p95       max
+minilm                          0      -   90.9 MB         -         -         -
 ",
     );
 }

@@ -1,0 +1,65 @@
+//! A long history: what is read of it, counted by strace.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::project::Project;
+use crate::traced::{Traced, can_trace};
+
+const RUNS: u64 = 10_000;
+
+/// Runs of the project in the order of their numbers; every fifth is another project's.
+fn make_history(project: &Project, events: usize) {
+    let runs = project.home().join(".local/state/cache-harness/runs");
+    let now = SystemTime::now();
+    for number in 0..RUNS {
+        let run = runs.join(format!("run-{number:05}"));
+        std::fs::create_dir_all(&run).unwrap();
+        let of =
+            if number % 5 == 2 { project.root().join("other.toml") } else { project.dir().join("cache-harness.toml") };
+        let mut log = serde_json::json!({"version": 1, "run": "r", "project": of}).to_string() + "\n";
+        for event in 0..events {
+            let outcome = if event == 0 { "miss" } else { "hit" };
+            log +=
+                &format!(r#"{{"event":"request","at":{number},"test":"t{event}","model":"m","outcome":"{outcome}"}}"#);
+            log.push('\n');
+        }
+        std::fs::write(run.join("1-1.jsonl"), log).unwrap();
+        let moment = now - Duration::from_secs(60 * (RUNS - number));
+        std::fs::File::open(&run).unwrap().set_modified(moment).unwrap();
+    }
+}
+
+/// The runs whose logs were opened, in that order, each once.
+fn opened(traced: &Traced, runs: &Path) -> Vec<String> {
+    let inside = format!("{}/", runs.display());
+    let of = |call: &String| {
+        let path = call.split('"').nth(1)?.strip_prefix(&inside)?;
+        path.ends_with(".jsonl").then(|| path.split('/').next().unwrap_or_default().to_owned())
+    };
+    let mut runs: Vec<_> = traced.calls.iter().filter_map(of).collect();
+    runs.dedup();
+    runs
+}
+
+#[test]
+fn of_ten_thousand_runs_only_those_that_are_asked_for_are_read() {
+    if !can_trace("a report reads only the runs it needs") {
+        return;
+    }
+    let project = Project::new("");
+    make_history(&project, 4);
+    let runs = project.home().join(".local/state/cache-harness/runs");
+    let read = |arguments: &[&str]| {
+        let traced = Traced::run(&project, "openat,open", &[&["report", "--json"], arguments].concat());
+        assert_eq!(traced.ended.code, Some(0), "{:?}", traced.ended);
+        opened(&traced, &runs)
+    };
+    // 9997 is the other project's: its first line says so.
+    assert_eq!(read(&["--last", "1"]), ["run-09999"]);
+    assert_eq!(read(&["--last", "3"]), ["run-09999", "run-09998", "run-09997", "run-09996"]);
+    // With what changed since the one before.
+    assert_eq!(read(&[]), ["run-09999", "run-09998"]);
+    assert_eq!(read(&["--run", "run-05003"]), ["run-05003", "run-05002", "run-05001"]);
+    assert_eq!(read(&["--format", "text", "--last", "1", "--min-hit-rate", "0.5"]), ["run-09999"]);
+}
