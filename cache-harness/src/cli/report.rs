@@ -110,7 +110,7 @@ impl Report {
 }
 
 /// What the store holds now; nothing if it cannot be looked at, which is no reason to keep a report back.
-fn store_use(cache: &Cache) -> Option<StoreUse> {
+pub(super) fn store_use(cache: &Cache) -> Option<StoreUse> {
     let used_bytes = cache.inner.store.survey().ok()?.used();
     Some(StoreUse { used_bytes, max_bytes: cache.config().max_size.value.0 })
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::{Command, ExitStatus};
 
+use super::report::store_use;
 use super::{Context, Verdict, env, warm, workspace};
 use crate::error::{Error, Result};
 use crate::report::Runs;
@@ -52,8 +53,10 @@ impl Run {
         for warning in &warnings {
             cache.inner.note(warning);
         }
-        if let Some(run) = Runs::new(&cache.config().state_dir).by_id(&id) {
-            let mut report = run.report()?;
+        let runs = Runs::new(&cache.config().state_dir);
+        if let Some(run) = runs.by_id(&id) {
+            let mut report = runs.up_to(&run, cache.config().project.as_deref(), 1)?.swap_remove(0);
+            report.store = store_use(&cache);
             if report.requests > 0 || context.is_verbose() {
                 if context.wants_json() {
                     context.out(&report.json().to_string())?;

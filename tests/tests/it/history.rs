@@ -1,5 +1,6 @@
 //! A long history: what is read of it, counted by strace.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -20,9 +21,8 @@ fn make_history(project: &Project, events: usize) {
         let mut log = serde_json::json!({"version": 1, "run": "r", "project": of}).to_string() + "\n";
         for event in 0..events {
             let outcome = if event == 0 { "miss" } else { "hit" };
-            log +=
-                &format!(r#"{{"event":"request","at":{number},"test":"t{event}","model":"m","outcome":"{outcome}"}}"#);
-            log.push('\n');
+            let event = format_args!(r#""event":"request","at":{number},"test":"t{event}","model":"m""#);
+            writeln!(log, r#"{{{event},"outcome":"{outcome}"}}"#).unwrap();
         }
         std::fs::write(run.join("1-1.jsonl"), log).unwrap();
         let moment = now - Duration::from_secs(60 * (RUNS - number));
@@ -34,8 +34,8 @@ fn make_history(project: &Project, events: usize) {
 fn opened(traced: &Traced, runs: &Path) -> Vec<String> {
     let inside = format!("{}/", runs.display());
     let of = |call: &String| {
-        let path = call.split('"').nth(1)?.strip_prefix(&inside)?;
-        path.ends_with(".jsonl").then(|| path.split('/').next().unwrap_or_default().to_owned())
+        let (run, file) = call.split('"').nth(1)?.strip_prefix(&inside)?.split_once('/')?;
+        (file == "1-1.jsonl").then(|| run.to_owned())
     };
     let mut runs: Vec<_> = traced.calls.iter().filter_map(of).collect();
     runs.dedup();

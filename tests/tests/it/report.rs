@@ -39,7 +39,7 @@ fn a_miss_says_why_it_was_none_of_the_hits() {
     assert_eq!(reason(&mut project, "1", "m"), "never_seen");
     assert_eq!(reason(&mut project, "2", "n"), "never_seen");
     assert_eq!(reason(&mut project, "3", "m"), "evicted", "`n` took its room");
-    std::fs::write(project.blob(&m.digest(0)).with_extension("new"), vec![7; SIZE as usize]).unwrap();
+    std::fs::write(project.blob(&m.digest(0)).with_extension("new"), vec![7; 300_000]).unwrap();
     std::fs::rename(project.blob(&m.digest(0)).with_extension("new"), project.blob(&m.digest(0))).unwrap();
     assert_eq!(reason(&mut project, "4", "m"), "corrupt");
     let old = SystemTime::now() - Duration::from_secs(8 * 24 * 3600);
