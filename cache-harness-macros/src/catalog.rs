@@ -13,6 +13,8 @@ use crate::builtin;
 use crate::document::{self, Declaration, Pinned, Pinning, Unreadable};
 use crate::errors::Errors;
 use crate::name::FULL;
+use crate::options::Options;
+use crate::provider;
 use crate::suggestion::{near_miss, one_of};
 
 /// Where the compiler runs.
@@ -42,17 +44,18 @@ impl Surroundings {
     }
 }
 
-/// Reports every name that isn't declared and pinned, and so of `variant`, which the annotation wants of each; gives
-/// the files that this depends on.
+/// Reports every name that isn't declared and pinned, and so of the variant that the annotation wants of each, and a
+/// provider that nobody knows; gives the files that this depends on.
 pub(crate) fn check(
     names: &[LitStr],
-    variant: Option<&LitStr>,
+    options: &Options,
     surroundings: &Surroundings,
     errors: &mut Errors,
 ) -> Vec<PathBuf> {
     let Some(first) = names.first() else {
         return Vec::new();
     };
+    let (variant, provider) = (options.variant.as_ref(), options.provider.as_ref());
     let Some(catalog) = surroundings.catalog() else {
         for name in names {
             let text = name.value();
@@ -64,6 +67,7 @@ pub(crate) fn check(
         if let Some(variant) = variant.filter(|variant| variant.value() != FULL) {
             errors.on(variant, "a built-in model has no variants\nhint: a `cache-harness.toml` can declare them");
         }
+        check_provider(provider, &[], errors);
         return Vec::new();
     };
     let lock_file = document::lock_file(&catalog);
@@ -71,6 +75,9 @@ pub(crate) fn check(
     let pinned = document::pins(&lock_file);
     if let Err(Unreadable(message)) = &declared {
         errors.on(first, message);
+    }
+    if let Ok(described) = document::described_providers(&catalog) {
+        check_provider(provider, &described, errors);
     }
     if let Err(Unreadable(message)) = &pinned {
         errors.on(first, message);
@@ -84,6 +91,14 @@ pub(crate) fn check(
     let mut files = vec![catalog, lock_file];
     files.retain(|file| file.is_file());
     files
+}
+
+fn check_provider(provider: Option<&LitStr>, described: &[String], errors: &mut Errors) {
+    if let Some(provider) = provider
+        && let Err(message) = provider::check(provider, described)
+    {
+        errors.on(provider, message);
+    }
 }
 
 /// What the two files say.
@@ -267,7 +282,7 @@ mod tests {
     /// What is reported on the name `minilm`.
     fn report(surroundings: &Surroundings) -> String {
         let mut errors = Errors::default();
-        check(&[LitStr::new("minilm", Span::call_site())], None, surroundings, &mut errors);
+        check(&[LitStr::new("minilm", Span::call_site())], &Options::default(), surroundings, &mut errors);
         errors.into_compile_errors().map_or_else(String::new, |errors| errors.to_string())
     }
 
@@ -286,7 +301,7 @@ mod tests {
         let surroundings = Surroundings { manifest_dir: folder.path().to_owned(), configured: None };
         let report = |name| {
             let mut errors = Errors::default();
-            check(&[LitStr::new(name, Span::call_site())], None, &surroundings, &mut errors);
+            check(&[LitStr::new(name, Span::call_site())], &Options::default(), &surroundings, &mut errors);
             errors.into_compile_errors().map_or_else(String::new, |errors| errors.to_string())
         };
         assert_eq!(report("openai-whisper/tiny"), "");

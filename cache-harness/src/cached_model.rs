@@ -12,6 +12,7 @@ use crate::fs::LinkMode;
 use crate::model::{FilePath, ModelName};
 use crate::pins::{PinnedFile, Pins};
 use crate::prepared::Prepared;
+use crate::private::Private;
 use crate::provider::Layout;
 use crate::provider_kind::ProviderKind;
 use crate::store::Lease;
@@ -39,7 +40,7 @@ pub struct CachedModel {
     pub(crate) fetched_bytes: u64,
     /// Whether whoever asked forbade the network.
     pub(crate) offline: bool,
-    pub(crate) _held: Held,
+    pub(crate) held: Held,
 }
 
 /// One file of a model in place.
@@ -73,7 +74,7 @@ impl CachedFile {
 /// What ends with the model: first the lease, then what the lease kept too long.
 pub(crate) struct Held {
     pub(crate) lease: Option<Lease>,
-    pub(crate) private: Option<tempfile::TempDir>,
+    pub(crate) private: Option<Private>,
     pub(crate) cache: Arc<Inner>,
 }
 
@@ -148,12 +149,16 @@ impl CachedModel {
     }
 
     /// The variables by which a child process finds the model, for `Command::envs`;
-    /// [`ModelEnvs`](crate::ModelEnvs) sets them on a command. Offline, `HF_HUB_OFFLINE` is one of them.
+    /// [`ModelEnvs`](crate::ModelEnvs) sets them on a command. Offline, `HF_HUB_OFFLINE` and
+    /// `TRANSFORMERS_OFFLINE` are among them.
     ///
     /// The environment of this process is never changed: other threads may be reading it.
     pub fn envs(&self) -> impl Iterator<Item = (&str, &OsStr)> {
-        let offline = self.offline.then_some((environment::HF_HUB_OFFLINE, OsStr::new("1")));
-        self.prepared.root.variables.iter().map(|(name, value)| (*name, value.as_os_str())).chain(offline)
+        let own = self.held.private.as_ref().map(|private| &private.variables);
+        let variables = own.unwrap_or(&self.prepared.root.variables).iter();
+        let offline = environment::OFFLINE_CONSUMERS.into_iter().filter(|_| self.offline);
+        let offline = offline.map(|name| (name, OsStr::new("1")));
+        variables.map(|(name, value)| (*name, value.as_os_str())).chain(offline)
     }
 }
 

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::address::{self, PlainHttp};
 use crate::builtin::{self, Builtin, Status};
+use crate::config::{Providers, read_links};
 use crate::digest::Sha256Digest;
 use crate::document::{Place, Placed, Table, key_text};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::fs::LinkMode;
 use crate::model::{FULL, FilePath, ModelName};
 use crate::provider_kind::ProviderKind;
 use crate::suggestion::nearest;
@@ -38,8 +40,10 @@ pub(crate) struct Declared {
     /// The built-in model that `source` is taken from.
     pub(crate) builtin: Option<&'static Builtin>,
     pub(crate) provider: ProviderKind,
-    /// `owner/name` on the Hub; always there for the provider `huggingface`.
+    /// `owner/name` on the Hub; always there for a provider that needs it.
     pub(crate) hub_id: Option<String>,
+    /// How its files come into the layout, if the catalog chooses that.
+    pub(crate) links: Option<LinkMode>,
     /// The model to take when every source of this one fails.
     pub(crate) fallback: Option<ModelName>,
     /// The digest of what the `urls` of a model send, if it stands in the catalog.
@@ -118,7 +122,9 @@ impl Catalog {
     }
 
     /// The models in the document whose top level is `root`.
-    pub(crate) fn read(root: &mut Table<'_>, environment: &Environment) -> Result<Self> {
+    ///
+    /// `providers` are those that the catalog may name.
+    pub(crate) fn read(root: &mut Table<'_>, providers: &Providers, environment: &Environment) -> Result<Self> {
         let path = root.path();
         let mut catalog = Self::empty(path.parent().unwrap_or(path));
         catalog.path = Some(path.to_owned());
@@ -134,7 +140,7 @@ impl Catalog {
             }
             let fallback = table.parsed("fallback", str::parse::<ModelName>)?;
             let variants = table.table("variants")?;
-            let mut declared = read_model(name.clone(), &mut table, None, &catalog.start, environment)?;
+            let mut declared = read_model(name.clone(), &mut table, providers, None, &catalog.start, environment)?;
             declared.line = table.line(key.place);
             if let Some(Placed { value, place }) = fallback {
                 declared.fallback = Some(value);
@@ -143,7 +149,7 @@ impl Catalog {
             table.finish()?;
             if let Some(table) = variants {
                 for variants::Read { declared, fallback } in
-                    variants::read(&declared, table, &catalog.start, environment)?
+                    variants::read(&declared, table, providers, &catalog.start, environment)?
                 {
                     match fallback {
                         Some(place) => fallbacks.push((declared.name.clone(), place)),
@@ -203,6 +209,7 @@ impl Catalog {
 pub(crate) fn read_model(
     name: ModelName,
     table: &mut Table<'_>,
+    providers: &Providers,
     model: Option<&Declared>,
     folder: &Path,
     environment: &Environment,
@@ -223,7 +230,7 @@ pub(crate) fn read_model(
         let hint = "the lock file pins every other model";
         return Err(table.malformed(found.place, only_with(table, "sha256", "urls"), Some(hint.into())));
     }
-    let provider = table.parsed("provider", str::parse::<ProviderKind>)?.map(|found| found.value);
+    let provider = table.parsed("provider", |name| providers.kind(name))?.map(|found| found.value);
     let provider = provider.or(model.map(|model| model.provider)).or(builtin.map(|builtin| builtin.declared.provider));
     let hub_id = table.parsed("hub_id", parse_repo)?;
     let repo = if let Source::Hub { repo, .. } = &source { Some(repo.clone()) } else { None };
@@ -231,19 +238,20 @@ pub(crate) fn read_model(
     // Where the model itself is looked for, there its variants are.
     let inherited = model.and_then(|model| model.hub_id.clone());
     let hub_id = match (provider, hub_id) {
-        (ProviderKind::Huggingface, None) if repo.is_none() && inherited.is_none() => {
-            let message = format!("missing `hub_id` {}: provider `huggingface` needs it", table.label());
+        (kind, None) if repo.is_none() && inherited.is_none() && kind.needs_hub_id() => {
+            let message = format!("missing `hub_id` {}: provider `{kind}` needs it", table.label());
             let hint = "write the id under which the model is loaded, such as `owner/name`";
             return Err(table.malformed(table.place(), message, Some(hint.into())));
         }
-        (ProviderKind::Huggingface, Some(found)) => Some(found.value),
-        (_, Some(found)) => {
-            let message = format!("`hub_id` {} is used by provider `huggingface` only", table.label());
+        (kind, Some(found)) if kind.takes_hub_id() => Some(found.value),
+        (kind, Some(found)) => {
+            let message = format!("`hub_id` {} is nothing that provider `{kind}` uses", table.label());
             return Err(table.malformed(found.place, message, None));
         }
-        (ProviderKind::Huggingface, None) => inherited.or(repo),
+        (kind, None) if kind.takes_hub_id() => inherited.or(repo),
         (_, None) => repo,
     };
+    let links = read_links(provider, table)?.or(model.and_then(|model| model.links));
     let capabilities = table.strings("capabilities")?;
     let capabilities = capabilities.map(|words| words.into_iter().map(|word| word.value.to_owned()).collect());
     let description = table.string("description")?.map(|found| found.value.to_owned());
@@ -253,6 +261,7 @@ pub(crate) fn read_model(
         builtin,
         provider,
         hub_id,
+        links,
         fallback: None,
         sha256: sha256.map(|found| found.value).or(builtin.and_then(|builtin| builtin.declared.sha256)),
         plain_http,

@@ -49,12 +49,16 @@ pub(crate) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// Where the user keeps what outlives a run and cannot be made again.
 pub(crate) const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 
+/// On: Hub clients make no symbolic links.
+pub(crate) const HF_HUB_DISABLE_SYMLINKS: &str = "HF_HUB_DISABLE_SYMLINKS";
 /// The Hub's address, without the repository.
 pub(crate) const HF_ENDPOINT: &str = "HF_ENDPOINT";
 /// The Hub's folder on this machine; holds `hub/` and `token`.
 pub(crate) const HF_HOME: &str = "HF_HOME";
 /// Forbids the network to Hub clients, and so to us.
 pub(crate) const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+/// The switches that keep consumers off the network.
+pub(crate) const OFFLINE_CONSUMERS: [&str; 2] = [HF_HUB_OFFLINE, "TRANSFORMERS_OFFLINE"];
 /// A token for gated and private repositories.
 pub(crate) const HF_TOKEN: &str = "HF_TOKEN";
 /// The file that holds the token when `HF_TOKEN` does not.
@@ -81,7 +85,7 @@ impl Environment {
 
     /// The same with one variable more; the process's own environment is never changed.
     #[cfg(feature = "cli")]
-    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &str, value: impl Into<OsString>) -> Self {
         let mut changed = self.clone();
         changed.0.insert(name.into(), value.into());
         changed

@@ -24,7 +24,7 @@ use crate::fetch::{self, Fetcher, Job};
 use crate::fs::{self, Found};
 use crate::lock::Waiting;
 use crate::model::FilePath;
-use crate::pins::{LockFile, PinnedFile, Pins};
+use crate::pins::{Coverage, LockFile, PinnedFile, Pins};
 use crate::progress::{Progress, Step};
 use crate::store::{Checked, OnDamage, Partial, Proofs, Received, Slot, Store};
 
@@ -86,7 +86,15 @@ impl Pinning<'_> {
             }
             Source::Hub { repo, revision, files } => return self.pin_hub(declared, (repo, revision, files), commit),
         };
-        Ok(Pins { source: declared.source.describe(), commit: None, archive, signature: None, files }.into())
+        Ok(Pins {
+            source: declared.source.describe(),
+            commit: None,
+            archive,
+            coverage: Coverage::Unknown,
+            signature: None,
+            files,
+        }
+        .into())
     }
 
     fn pin_urls(self, declared: &Declared, urls: &[String]) -> Result<PinnedFile> {
@@ -168,7 +176,7 @@ impl Download<'_> {
     fn sources(&self, sha256: Sha256Digest) -> Vec<fetch::Source> {
         let file = PinnedFile { path: self.path.clone(), size: None, sha256, etag: None };
         let (source, files) = (self.declared.source.describe(), vec![file.clone()]);
-        let pins = Pins { source, commit: None, archive: None, signature: None, files };
+        let pins = Pins { source, commit: None, archive: None, coverage: Coverage::Unknown, signature: None, files };
         fetch::Source::of(self.declared, &pins, &file, self.pinning.config)
     }
 

@@ -285,7 +285,7 @@ fn an_address_is_asked_once_for_the_pin_and_the_first_use() {
     server.put("/mirror/ggml.bin", b"more weights");
     project.done(&["add", "second", &gone, &mirror]);
     assert!(project.read("cache-harness.lock").contains(&digest("more weights").to_string()));
-    project.done(&["remove", "second"]);
+    project.done(&["remove", "second", "--yes"]);
 
     server.put("/ggml.bin", b"other weights");
     let (old, new) = (digest("weights").short(), digest("other weights").short());

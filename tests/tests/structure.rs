@@ -5,13 +5,26 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from its own layer and from those below.
 const LAYERS: &[&[&str]] = &[
-    &["units", "digest", "time", "environment", "model", "suggestion", "pattern", "corpus"],
+    &["units", "digest", "time", "environment", "model", "suggestion", "pattern", "corpus", "blob_id"],
     &["error", "address"],
     &["fs", "lock", "document", "notice", "progress", "signature", "unpack"],
     &["config", "builtin", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],
     &["fetch", "provider", "known_caches", "discovery"],
     &["restore"],
-    &["adoption", "archive", "ask", "cached_model", "command", "fill", "bypass", "cache", "prepared", "proof", "room"],
+    &[
+        "adoption",
+        "archive",
+        "ask",
+        "cached_model",
+        "command",
+        "fill",
+        "bypass",
+        "cache",
+        "prepared",
+        "private",
+        "proof",
+        "room",
+    ],
     &["report"],
     &["warm", "hub", "pinning", "migration", "duplicates"],
     &["harness"],

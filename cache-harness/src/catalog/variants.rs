@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::{Catalog, Declared, read_model};
-use crate::config::{Origin, Setting, Variants};
+use crate::config::{Origin, Providers, Setting, Variants};
 use crate::document::{Place, Table};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -36,7 +36,13 @@ pub(super) struct Read {
 }
 
 /// The variants below `table`, which is that of `model`.
-pub(super) fn read(model: &Declared, table: Table<'_>, folder: &Path, environment: &Environment) -> Result<Vec<Read>> {
+pub(super) fn read(
+    model: &Declared,
+    table: Table<'_>,
+    providers: &Providers,
+    folder: &Path,
+    environment: &Environment,
+) -> Result<Vec<Read>> {
     let mut on_ci: Option<ModelName> = None;
     let mut variants = Vec::new();
     let mut tables = table.named_tables()?;
@@ -58,7 +64,7 @@ pub(super) fn read(model: &Declared, table: Table<'_>, folder: &Path, environmen
             return Err(table.malformed(found.place, message, None));
         }
         let stand_in = table.boolean("stand_in")?.is_some_and(|found| found.value);
-        let declared = read_model(name, &mut table, Some(model), folder, environment)?;
+        let declared = read_model(name, &mut table, providers, Some(model), folder, environment)?;
         let line = table.line(key.place);
         table.finish()?;
         let (own, place) = fallback.map(|found| (found.value, found.place)).unzip();

@@ -109,7 +109,7 @@ impl Clean {
         let mut choices = vec![Choice {
             label: "models".to_owned(),
             bytes: models.planned.iter().map(|planned| planned.bytes).sum(),
-            note: format!("{} and leftovers, {} in use", models.ids.len(), models.in_use.len()),
+            note: format!("{} that nobody uses, and leftovers; {} in use stay", models.ids.len(), models.in_use.len()),
         }];
         choices.extend(applications.iter().map(|application| {
             let contents = application.contents();

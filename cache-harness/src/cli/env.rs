@@ -11,7 +11,7 @@ use crate::cache::Cache;
 use crate::config::{Origin, Setting};
 use crate::environment;
 use crate::error::{Error, Result};
-use crate::provider::Root;
+use crate::provider;
 use crate::provider_kind::ProviderKind;
 
 #[derive(Debug, clap::Args)]
@@ -52,16 +52,14 @@ pub(super) fn variables(cache: &Cache, context: &Context) -> Result<BTreeMap<Str
     let (config, models) = (cache.config(), cache.inner.catalog.models.values());
     let mut used: Vec<ProviderKind> = models.map(|declared| declared.provider).collect();
     used.extend(config.provider_roots.keys());
-    let mut variables = BTreeMap::new();
-    for provider in used {
-        let found = Root::of(provider, config, &context.environment)?.variables;
-        variables.extend(found.into_iter().map(|(name, value)| (name.to_owned(), value.into_os_string())));
-    }
+    let variables = provider::variables(used, config, &context.environment)?.into_iter();
+    let mut variables: BTreeMap<_, _> =
+        variables.map(|(name, value)| (name.to_owned(), value.into_os_string())).collect();
     if let Setting { value, origin: Origin::Flag(_) } = &config.variants {
         variables.insert(environment::VARIANT.to_owned(), value.to_string().into());
     }
     if config.offline.value {
-        variables.insert(environment::HF_HUB_OFFLINE.to_owned(), "1".into());
+        variables.extend(environment::OFFLINE_CONSUMERS.map(|name| (name.to_owned(), "1".into())));
     }
     Ok(variables)
 }

@@ -142,7 +142,7 @@ fn settings(cache: &Cache, roots: Vec<(ProviderKind, (PathBuf, String))>) -> Vec
         add("cache", key, value, origin);
     }
     let models = &cache.inner.catalog;
-    for declared in models.models.values() {
+    for declared in models.models.values().filter(|declared| declared.name.variant().is_none()) {
         let has_variants = models.variants_of(&declared.name).next().is_some();
         let chosen = cache.inner.chosen(&Ask::new(declared.name.as_str(), Via::Restore));
         if let (true, Ok(choice)) = (has_variants, chosen) {

@@ -46,7 +46,7 @@ impl Remove {
         }
         let cached_bytes = cached_bytes(&cache, name)?;
         let mut edit = Edit::begin(&cache.inner)?;
-        let catalog = edit.catalog(&context.environment)?;
+        let catalog = edit.catalog(&cache.inner)?;
         let name = &catalog.get(&self.name)?.name;
         if let Some(other) = who_falls_back_on(name, &catalog) {
             return Ok(refuse(context, name, other));
@@ -54,7 +54,7 @@ impl Remove {
         let gone = catalog.models.keys().filter(|other| other.belongs_to(name)).count();
         let text = catalog_text::remove(edit.text.as_deref().unwrap_or_default(), name)?;
         // What is about to be written is read once more: a catalog that lost its meaning is worse than an error.
-        if edit::parse(&path, &text, &context.environment)?.models.len() + gone != catalog.models.len() {
+        if edit::parse(&path, &text, &cache.inner)?.models.len() + gone != catalog.models.len() {
             let message = format!("`{name}` stands in the catalog in a way that cannot be edited: take it out by hand");
             return Err(Error::Setting { name: "cache-harness.toml".to_owned(), message });
         }

@@ -63,7 +63,8 @@ fn read(path: &Path, environment: &Environment, errors: &mut Vec<Error>) -> Resu
     let document = Document::parse(path, &text)?;
     let mut root = document.root();
     let layer = keep(Layer::from_file(&mut root, environment), errors);
-    let catalog = keep(Catalog::read(&mut root, environment), errors);
+    let providers = layer.as_ref().map(|layer| layer.providers.clone()).unwrap_or_default();
+    let catalog = keep(Catalog::read(&mut root, &providers, environment), errors);
     if layer.is_some() && catalog.is_some() {
         // Where something failed, not every key was looked for.
         keep(root.finish(), errors);

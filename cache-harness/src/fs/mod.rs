@@ -24,7 +24,7 @@ pub(crate) use fingerprint::{
     Fingerprint, Found, belongs_to_us_read_only, fingerprint, has_a_name, look, look_through, refuse_other_names,
 };
 pub use place::LinkMode;
-pub(crate) use place::{Placing, Source, place, place_symlink, place_text};
+pub(crate) use place::{Placing, Source, has_no_symlinks, is_about_links, place, place_symlink, place_text};
 pub(crate) use search::{Limits, Search, Sighted, Unseen, digest_of, steady_digest};
 #[cfg(feature = "cli")]
 pub(crate) use trial::{Permission, link_modes, nearest, permission};

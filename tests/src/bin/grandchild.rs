@@ -11,18 +11,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let by = arguments.next().unwrap_or_default();
     let cache = Cache::open(".".as_ref())?;
     let models = arguments.map(|name| cache.get(&name)).collect::<Result<Vec<CachedModel>, _>>()?;
-    let succeeded = match by.as_str() {
-        "std" => {
-            let mut command = std::process::Command::new("sh");
-            models.iter().fold(&mut command, |command, model| command.model_envs(model));
-            command.args(["-c", SCRIPT]).status()?.success()
-        }
-        _ => {
-            let mut command = tokio::process::Command::new("sh");
-            models.iter().fold(&mut command, |command, model| command.model_envs(model));
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async { command.args(["-c", SCRIPT]).status().await })?.success()
-        }
+    let succeeded = if by == "std" {
+        let mut command = std::process::Command::new("sh");
+        models.iter().fold(&mut command, |command, model| command.model_envs(model));
+        command.args(["-c", SCRIPT]).status()?.success()
+    } else {
+        let mut command = tokio::process::Command::new("sh");
+        models.iter().fold(&mut command, |command, model| command.model_envs(model));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async { command.args(["-c", SCRIPT]).status().await })?.success()
     };
     if succeeded { Ok(()) } else { Err("the child failed".into()) }
 }

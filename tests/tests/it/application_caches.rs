@@ -160,7 +160,9 @@ fn what_must_not_be_emptied_is_refused_before_anything_goes() {
     ] {
         let wrong = catalog.replace("out/thumbs", path);
         project.write("cache-harness.toml", &wrong);
-        for arguments in [&["clean", "--apps", "--yes"][..], &["clean", "--all", "--yes"], &["optimize", "--yes"]] {
+        // Every process costs time; each way in is tried with a path of its own kind.
+        let all = [&["clean", "--all", "--yes"][..], &["optimize", "--yes"], &["clean", "--apps", "--yes"]];
+        for arguments in if path == "~" { &all[..] } else { &all[2..] } {
             let ended = project.run(arguments);
             assert_eq!(ended.code, Some(2), "{path}: {ended:?}");
             assert!(ended.stderr.starts_with("error: [application_caches.thumbs]: "), "{path}: {ended:?}");

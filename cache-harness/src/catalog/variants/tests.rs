@@ -6,7 +6,7 @@ use crate::provider_kind::ProviderKind;
 
 fn parse(text: &str) -> Result<Catalog> {
     let document = Document::parse(Path::new("/p/cache-harness.toml"), text)?;
-    Catalog::read(&mut document.root(), &Environment::default())
+    Catalog::read(&mut document.root(), &Providers::default(), &Environment::default())
 }
 
 fn read(text: &str) -> Catalog {

@@ -104,6 +104,7 @@ fn reasons(declared: &Declared, locked: Option<&Pins>) -> Vec<String> {
                     commit: locked.commit.clone(),
                     signature: locked.signature.clone(),
                     archive: None,
+                    coverage: locked.coverage,
                     files,
                 };
                 let change = Change::between(&declared.name, Some(locked), Some(&now));
