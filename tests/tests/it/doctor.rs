@@ -100,7 +100,7 @@ fn the_document_has_the_same_names_for_scripts() {
     let diagnosis: Value = serde_json::from_str(&text).unwrap();
     let ok = |check: &str, message: &str| json!({ "check": check, "level": "ok", "id": "ok", "message": message, "mend": null });
     let links = diagnosis["findings"][3]["message"].as_str().unwrap().to_owned();
-    assert!(links.starts_with("huggingface: ") && links.ends_with("; the same disk"), "{links}");
+    assert!(links.starts_with("huggingface: ") && links.ends_with(" work on the same disk"), "{links}");
     let endpoint = diagnosis["settings"][1]["value"].clone();
     let hub = "/home/.cache/huggingface/hub";
     assert_eq!(
@@ -135,7 +135,7 @@ fn the_document_has_the_same_names_for_scripts() {
                 "configured": false,
                 "consumer_path": hub,
             }],
-            "links": [{ "provider": "huggingface", "modes": null, "same_disk": true, "tried": hub }],
+            "links": [{ "provider": "huggingface", "link_mode": "hardlink", "modes": null, "same_disk": true, "tried": hub }],
             "findings": [
                 ok("variables", "none contradicts another, and none is dead"),
                 ok("storage", "the cache folder is writable, and locks work there"),

@@ -185,3 +185,29 @@ fn a_root_that_its_consumer_does_not_look_at_is_told_until_a_variable_leads_ther
     let diagnosis = project.json(&["doctor"]);
     assert_eq!((&diagnosis["errors"], &diagnosis["warnings"]), (&0.into(), &0.into()), "{diagnosis}");
 }
+
+#[test]
+fn two_providers_that_need_one_variable_to_say_two_things_are_told() {
+    let project = project(&[]);
+    let roots = "[providers.huggingface]\nroot = \"one\"\n[providers.fastembed-rs]\nroot = \"two\"\n";
+    project.write("cache-harness.toml", &format!("{roots}{MODEL}"));
+    let (code, diagnosis) = found(&project, &[]);
+    let finding = only(&diagnosis, "roots-clash");
+    assert_eq!((code, &finding["level"]), (1, &"error".into()), "{finding}");
+    assert!(finding["message"].as_str().unwrap().starts_with("HF_HOME: provider `"), "{finding}");
+}
+
+#[test]
+fn a_link_that_is_asked_for_and_does_not_work_is_an_error() {
+    let shared = std::path::Path::new("/dev/shm");
+    let Ok(other) = tempfile::tempdir_in(shared) else {
+        return crate::project::left_out("links to another disk", "there is none");
+    };
+    let hub = other.path().to_str().unwrap();
+    let project = project(&[("HF_HUB_CACHE", hub)]);
+    project.write("cache-harness.toml", &format!("[providers.huggingface]\nlinks = \"hardlink\"\n{MODEL}"));
+    let (code, diagnosis) = found(&project, &[]);
+    let finding = only(&diagnosis, "links-impossible");
+    assert_eq!((code, &finding["level"]), (1, &"error".into()), "{finding}");
+    assert_eq!(finding["mend"], "take `links = \"hardlink\"` out of [providers.huggingface]");
+}

@@ -40,6 +40,7 @@ offline true --offline
 min_free_disk 0 B ~/.config/cache-harness/config.toml:2
 strict_budget false default
 when_unusable bypass default
+adopt true default
 patience 1 min default
 mirrors none default
 connections 8 default

@@ -8,6 +8,7 @@ use super::examined::Examined;
 use super::finding::{Check, Finding, or_ok, quoted};
 use super::{git, versions};
 use crate::cli::plan;
+use crate::environment::Environment;
 use crate::fs;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -82,24 +83,23 @@ fn toml(path: &Path) -> Option<DocumentMut> {
     fs::read_text(path).ok()??.parse().ok()
 }
 
-/// The `.cargo/config.toml`, here or above, whose `[env]` sets these variables so.
-pub(super) fn cargo_sets(examined: &Examined, variables: &[(&'static str, PathBuf)]) -> Option<PathBuf> {
+/// The nearest `.cargo/config.toml` with an `[env]`, and these variables as what cargo starts sees them by it.
+pub(super) fn under_cargo(examined: &Examined, environment: &Environment) -> Option<(PathBuf, Environment)> {
     let folder = examined.folder();
-    let files = folder.ancestors().map(|folder| folder.join(".cargo").join("config.toml"));
-    let sets = |file: &PathBuf| {
-        let Some(document) = toml(file) else { return false };
-        let says = |name: &str| {
-            let item = document.get("env")?.get(name)?;
-            let table = item.as_table_like();
-            let text = item.as_str().or_else(|| table?.get("value")?.as_str())?;
-            let is_relative = table.and_then(|table| table.get("relative")?.as_bool()).unwrap_or(false);
-            // Relative is to the folder that `.cargo` is in.
-            let base = file.parent().and_then(Path::parent).filter(|_| is_relative);
-            Some(base.map_or_else(|| PathBuf::from(text), |base| base.join(text)))
-        };
-        variables.iter().all(|(name, value)| says(name).as_ref() == Some(value))
-    };
-    files.into_iter().find(sets)
+    let mut files = folder.ancestors().map(|folder| folder.join(".cargo").join("config.toml"));
+    let (file, document) = files.find_map(|file| toml(&file).map(|document| (file, document)))?;
+    let mut changed = environment.clone();
+    for (name, item) in document.get("env")?.as_table_like()?.iter() {
+        let table = item.as_table_like();
+        let is = |key: &str| table.and_then(|table| table.get(key)?.as_bool()).unwrap_or(false);
+        let Some(text) = item.as_str().or_else(|| table?.get("value")?.as_str()) else { continue };
+        // Relative is to the folder that `.cargo` is in.
+        let base = file.parent().and_then(Path::parent).filter(|_| is("relative"));
+        if is("force") || environment.get(name).is_none() {
+            changed = changed.with(name, base.map_or_else(|| PathBuf::from(text), |base| base.join(text)));
+        }
+    }
+    Some((file, changed))
 }
 
 /// The text of the `Cargo.lock` that holds in the catalog's folder.

@@ -1,6 +1,6 @@
 //! Where each consumer's files go, what decides it, and whether that consumer looks there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -10,8 +10,8 @@ use super::finding::{Check, Finding};
 use super::project;
 use crate::cache::Cache;
 use crate::cli::origins;
-use crate::config::Config;
-use crate::provider::Root;
+use crate::error::Error;
+use crate::provider::{self, Root};
 use crate::provider_kind::ProviderKind;
 
 /// Where a provider's files go.
@@ -42,7 +42,7 @@ pub(super) fn check(examined: &Examined) -> (Vec<ProviderRoot>, Vec<Finding>) {
         match Root::of(kind, cache.config(), &cache.inner.environment) {
             Ok(root) => {
                 let found = provider_root(cache, kind, &root, used);
-                findings.extend(unseen(examined, &found, &root));
+                findings.extend(unseen(examined, cache, &found, &root));
                 roots.push(found);
             }
             Err(error) if used => {
@@ -55,47 +55,55 @@ pub(super) fn check(examined: &Examined) -> (Vec<ProviderRoot>, Vec<Finding>) {
             Err(_) => {}
         }
     }
+    if findings.iter().all(|finding| finding.id != "no-root") {
+        findings.extend(clash(cache));
+    }
     (roots, findings)
 }
 
 fn provider_root(cache: &Cache, kind: ProviderKind, root: &Root, used: bool) -> ProviderRoot {
     let (config, environment) = (cache.config(), &cache.inner.environment);
-    let configured = config.provider_roots.get(&kind);
-    let by_itself = Config { provider_roots: BTreeMap::new(), ..config.clone() };
-    let consumer_path = Root::of(kind, &by_itself, environment).ok().map(|root| root.path);
-    let decided_by = match configured {
-        None if kind == ProviderKind::Directory => format!("dir: {}", config.dir.origin),
+    let configured = config.provider_roots.contains_key(&kind);
+    let consumer_path = Root::looked_for(kind, config, environment).ok().flatten();
+    let hub = config.provider_roots.get(&ProviderKind::Huggingface).filter(|_| kind.is_hub_cache() && !configured);
+    let decided_by = match hub {
+        Some(hub) if consumer_path.as_ref() != Some(&root.path) => hub.origin.to_string(),
+        _ if kind == ProviderKind::Directory && !configured => format!("dir: {}", config.dir.origin),
         _ => origins::root(kind, cache).map_or_else(|_| "default".to_owned(), |(_, origin)| origin),
     };
-    ProviderRoot {
-        provider: kind.as_str(),
-        path: root.path.clone(),
-        decided_by,
-        used,
-        configured: configured.is_some(),
-        consumer_path: consumer_path.filter(|_| kind != ProviderKind::Directory),
-        kind,
-    }
+    ProviderRoot { provider: kind.as_str(), path: root.path.clone(), decided_by, used, configured, consumer_path, kind }
 }
 
-/// A root that a program started from here would not look at.
-fn unseen(examined: &Examined, found: &ProviderRoot, root: &Root) -> Option<Finding> {
-    let theirs = found.consumer_path.as_ref().filter(|theirs| **theirs != found.path && found.configured)?;
+/// A root that a consumer in a process that is started from here would not look at: a test refuses it.
+fn unseen(examined: &Examined, cache: &Cache, found: &ProviderRoot, root: &Root) -> Option<Finding> {
+    let refused = root.refuse_elsewhere(found.kind, cache.config(), &cache.inner.environment);
+    let Err(Error::Elsewhere { looks, .. }) = refused else { return None };
     let (provider, path) = (found.provider, found.path.display());
-    let says = format!("{provider}: models go to `{path}`, but its programs look in `{}`", theirs.display());
-    if root.variables.is_empty() {
-        let finding =
-            Finding::warning(Check::Roots, "root-unseen", format!("{says}, and no variable leads them there"));
-        return Some(finding.mend("pass the folder to the program: `CachedModel::path()`"));
-    }
-    if let Some(file) = project::cargo_sets(examined, &root.variables) {
+    let says = format!("{provider}: models go to `{path}`, but its programs look in `{}`", looks.display());
+    let finds = |environment| root.refuse_elsewhere(found.kind, cache.config(), environment).is_ok();
+    if let Some((file, variables)) = project::under_cargo(examined, &cache.inner.environment)
+        && finds(&variables)
+    {
         let says = format!("{says}; what cargo starts does not, by `{}`", file.display());
         return Some(Finding::ok(Check::Roots, says));
     }
-    let finding = if found.used {
-        Finding::error(Check::Roots, "root-unseen", says)
-    } else {
-        Finding::note(Check::Roots, "root-unseen", says)
+    let finding = match (found.used, found.configured) {
+        (true, _) => Finding::error(Check::Roots, "root-unseen", says),
+        (false, true) => Finding::note(Check::Roots, "root-unseen", says),
+        (false, false) => return None,
     };
-    Some(finding.mend("eval \"$(cache-harness env)\""))
+    Some(if root.variables.is_empty() {
+        let waive =
+            format!("set `check_environment = false` in [providers.{provider}], and pass `CachedModel::path()` on");
+        finding.mend(waive)
+    } else {
+        finding.mend("eval \"$(cache-harness env)\"")
+    })
+}
+
+/// Providers whose variables contradict each other: `env` and `run` refuse them.
+fn clash(cache: &Cache) -> Option<Finding> {
+    let variables = provider::variables(origins::used(cache), cache.config(), &cache.inner.environment);
+    let error = variables.err().filter(|error| matches!(error, Error::Setting { .. }))?;
+    Some(Finding::error(Check::Roots, "roots-clash", error.to_string()).mend("set the same `root` for both providers"))
 }
