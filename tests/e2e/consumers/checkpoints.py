@@ -3,7 +3,7 @@
 Usage: checkpoints.py FOLDER
 
 Those for openai-whisper have the layers, heads and vocabulary of the genuine tiny.pt, a narrower state, and random
-weights, so that they take 24 MB each and the package's own code loads them.
+weights, so that they take 11 MB each and the package's own code loads them.
 """
 
 import dataclasses
