@@ -12,6 +12,7 @@ use syn::LitStr;
 use crate::builtin;
 use crate::document::{self, Declaration, Pinning, Unreadable};
 use crate::errors::Errors;
+use crate::provider;
 use crate::suggestion::near_miss;
 
 /// Where the compiler runs.
@@ -41,8 +42,13 @@ impl Surroundings {
     }
 }
 
-/// Reports every name that isn't declared and pinned; gives the files that this depends on.
-pub(crate) fn check(names: &[LitStr], surroundings: &Surroundings, errors: &mut Errors) -> Vec<PathBuf> {
+/// Reports every name that isn't declared and pinned, and a provider that nobody knows; gives the files that this depends on.
+pub(crate) fn check(
+    names: &[LitStr],
+    provider: Option<&LitStr>,
+    surroundings: &Surroundings,
+    errors: &mut Errors,
+) -> Vec<PathBuf> {
     let Some(first) = names.first() else {
         return Vec::new();
     };
@@ -52,6 +58,7 @@ pub(crate) fn check(names: &[LitStr], surroundings: &Surroundings, errors: &mut 
                 errors.on(name, message);
             }
         }
+        check_provider(provider, &[], errors);
         return Vec::new();
     };
     let lock_file = document::lock_file(&catalog);
@@ -59,6 +66,9 @@ pub(crate) fn check(names: &[LitStr], surroundings: &Surroundings, errors: &mut 
     let pinned = document::pins(&lock_file);
     if let Err(Unreadable(message)) = &declared {
         errors.on(first, message);
+    }
+    if let Ok(described) = document::described_providers(&catalog) {
+        check_provider(provider, &described, errors);
     }
     if let Err(Unreadable(message)) = &pinned {
         errors.on(first, message);
@@ -73,6 +83,14 @@ pub(crate) fn check(names: &[LitStr], surroundings: &Surroundings, errors: &mut 
     let mut files = vec![catalog, lock_file];
     files.retain(|file| file.is_file());
     files
+}
+
+fn check_provider(provider: Option<&LitStr>, described: &[String], errors: &mut Errors) {
+    if let Some(provider) = provider
+        && let Err(message) = provider::check(provider, described)
+    {
+        errors.on(provider, message);
+    }
 }
 
 fn check_name(
@@ -157,7 +175,7 @@ mod tests {
     /// What is reported on the name `minilm`.
     fn report(surroundings: &Surroundings) -> String {
         let mut errors = Errors::default();
-        check(&[LitStr::new("minilm", Span::call_site())], surroundings, &mut errors);
+        check(&[LitStr::new("minilm", Span::call_site())], None, surroundings, &mut errors);
         errors.into_compile_errors().map_or_else(String::new, |errors| errors.to_string())
     }
 

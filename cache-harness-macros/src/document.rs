@@ -39,6 +39,14 @@ pub(crate) fn declarations_in(path: &Path, text: &str) -> Result<BTreeMap<String
     Ok(models.into_iter().map(|(name, model)| (name, declaration(&model))).collect())
 }
 
+/// The providers whose layout the catalog at `path` describes.
+pub(crate) fn described_providers(path: &Path) -> Result<Vec<String>, Unreadable> {
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    let providers = tables("providers", path, &text)?;
+    let described = providers.into_iter().filter(|(_, provider)| provider.get("layout").is_some());
+    Ok(described.map(|(name, _)| name).collect())
+}
+
 /// The `source` of every model in the lock file at `path`; nothing where there is no such file.
 pub(crate) fn pins(path: &Path) -> Result<BTreeMap<String, String>, Unreadable> {
     let text = match fs::read_to_string(path) {
@@ -57,11 +65,15 @@ pub(crate) fn lock_file(path: &Path) -> PathBuf {
 }
 
 fn models<'text>(path: &Path, text: &'text str) -> Result<Vec<(String, DeValue<'text>)>, Unreadable> {
+    tables("models", path, text)
+}
+
+fn tables<'text>(key: &str, path: &Path, text: &'text str) -> Result<Vec<(String, DeValue<'text>)>, Unreadable> {
     let document = DeTable::parse(text).map_err(|error| {
         let (line, column) = position(text, error.span().map_or(0, |span| span.start));
         Unreadable(format!("{}:{line}:{column}: {}", path.display(), error.message().trim_end()))
     })?;
-    match document.into_inner().remove("models").map(toml::Spanned::into_inner) {
+    match document.into_inner().remove(key).map(toml::Spanned::into_inner) {
         Some(DeValue::Table(models)) => {
             Ok(models.into_iter().map(|(name, model)| (name.into_inner().into_owned(), model.into_inner())).collect())
         }

@@ -26,6 +26,7 @@ mod expand;
 mod function;
 mod name;
 mod options;
+mod provider;
 mod signature;
 mod suggestion;
 
@@ -44,7 +45,7 @@ use proc_macro::TokenStream;
 ///
 /// | option | values | default |
 /// |---|---|---|
-/// | `provider` | `"huggingface"`, `"directory"`, `"openai-whisper"`, `"torch-hub"` | what the catalog says |
+/// | `provider` | a layout such as `"huggingface"`, or one that the catalog describes | what the catalog says |
 /// | `restore` | `"auto"`; `"copy"`: no links; `"private"`: a throw-away copy for a test that writes to it | `"auto"` |
 /// | `verify` | `"memo"`; `"always"`: hash every byte, also on a hit | what the catalog says |
 /// | `on_missing` | `"fail"`; `"skip"`: the test passes and the report lists it as skipped | `"fail"` |

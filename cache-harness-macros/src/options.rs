@@ -9,11 +9,13 @@ use crate::suggestion::{near_miss, one_of};
 
 enum Values {
     Words(&'static [&'static str]),
+    /// A name that the catalog may have to confirm.
+    Provider,
     Truth,
 }
 
 const OPTIONS: &[(&str, Values)] = &[
-    ("provider", Values::Words(&["huggingface", "directory", "openai-whisper", "torch-hub"])),
+    ("provider", Values::Provider),
     ("restore", Values::Words(&["auto", "copy", "private"])),
     ("verify", Values::Words(&["memo", "always"])),
     ("on_missing", Values::Words(&["fail", "skip"])),
@@ -34,6 +36,7 @@ pub(crate) enum OnMissing {
 pub(crate) struct Options {
     seen: Vec<Ident>,
     fields: Vec<TokenStream>,
+    pub(crate) provider: Option<LitStr>,
     pub(crate) on_missing: OnMissing,
 }
 
@@ -50,6 +53,11 @@ impl Options {
         }
         let field = match values {
             Values::Words(words) => word(&text, words, value).map(|literal| self.word_field(&literal)),
+            Values::Provider => provider(value).map(|literal| {
+                let field = quote!(::core::option::Option::Some(#literal));
+                self.provider = Some(literal);
+                field
+            }),
             Values::Truth => truth(&text, value).map(|literal| quote!(::core::option::Option::Some(#literal))),
         };
         match field {
@@ -102,6 +110,11 @@ fn word(option: &str, words: &[&str], value: &TokenStream) -> syn::Result<LitStr
     let suggestion = near_miss(&text, words.iter().copied());
     let suggestion = suggestion.map_or_else(String::new, |word| format!("\nhint: did you mean `\"{word}\"`?"));
     Err(syn::Error::new_spanned(&literal, format!("`{option}` is {}{suggestion}", choices())))
+}
+
+fn provider(value: &TokenStream) -> syn::Result<LitStr> {
+    let message = "`provider` is a name in quotes, such as `\"huggingface\"`";
+    syn::parse2(value.clone()).map_err(|_| syn::Error::new_spanned(value, message))
 }
 
 fn truth(option: &str, value: &TokenStream) -> syn::Result<LitBool> {

@@ -11,6 +11,7 @@ use std::path::Path;
 use once_cell::sync::OnceCell;
 
 use crate::catalog::{self, Declared};
+use crate::config::Providers;
 use crate::digest::Sha256Digest;
 use crate::document::{Document, Placed, Table};
 use crate::environment::Environment;
@@ -150,7 +151,13 @@ fn read(text: &str) -> Result<BTreeMap<ModelName, Builtin>> {
         let size = table.whole_number("expected_size", 0..=MOST_BYTES)?;
         let sha256 = table.parsed("expected_sha256", str::parse::<Sha256Digest>)?;
         let seen = table.whole_number("seen", 1..=MOST_BYTES)?.map(|found| found.value);
-        let declared = catalog::read_model(name.clone(), &mut table, Path::new("/"), &Environment::default())?;
+        let declared = catalog::read_model(
+            name.clone(),
+            &mut table,
+            &Providers::default(),
+            Path::new("/"),
+            &Environment::default(),
+        )?;
         table.finish()?;
         let expected = size.zip(sha256).map(|(size, sha256)| (size.value, sha256.value));
         models.insert(name, Builtin { declared, status, provenance, expected, seen });
@@ -163,7 +170,7 @@ fn read(text: &str) -> Result<BTreeMap<ModelName, Builtin>> {
 mod tests {
     use super::*;
     use crate::catalog::Source;
-    use crate::pins::PinnedFile;
+    use crate::pins::{Coverage, PinnedFile};
 
     #[test]
     fn every_entry_has_the_form_that_the_file_describes() {
@@ -207,7 +214,7 @@ mod tests {
         let (size, sha256) = builtin.expected.unwrap();
         let pins = |size, sha256| {
             let file = PinnedFile { path: "ggml-tiny.bin".parse().unwrap(), size: Some(size), sha256, etag: None };
-            Pins { source: String::new(), commit: None, archive: None, files: vec![file] }
+            Pins { source: String::new(), commit: None, archive: None, coverage: Coverage::Unknown, files: vec![file] }
         };
         assert!(builtin.confirm(&pins(size, sha256)).is_ok());
         assert!(builtin.confirm(&pins(size + 1, sha256)).is_err());

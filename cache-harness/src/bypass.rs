@@ -18,7 +18,8 @@ use crate::fs::{self, LinkMode};
 use crate::lock::Waiting;
 use crate::model::FilePath;
 use crate::prepared::Prepared;
-use crate::provider::{Layout, WRITABLE};
+use crate::private::Private;
+use crate::provider::Layout;
 use crate::provider_kind::ProviderKind;
 use crate::restore::place_unrecorded;
 use crate::store::{Slot, Store};
@@ -44,16 +45,18 @@ pub(crate) fn provide(
     Ok(CachedModelParts { prepared, folder, files, outcome, bytes, fill_seconds, lease: None, private })
 }
 
-fn layout(inner: &Inner, ask: &Ask<'_>, prepared: &Prepared) -> Result<(Layout, Option<tempfile::TempDir>)> {
-    let subject = prepared.subject();
+fn layout(inner: &Inner, ask: &Ask<'_>, prepared: &Prepared) -> Result<(Layout, Option<Private>)> {
+    let subject = prepared.subject(inner);
     let below_cache = prepared.root.path.starts_with(inner.store.dir());
+    // Nobody looks there by himself.
+    let is_told_a_path = matches!(prepared.provider, ProviderKind::Directory | ProviderKind::WhisperCpp);
     Ok(match &ask.place {
         Place::Temporary => {
-            let private = fs::temporary_folder("cache-harness-")?;
-            (Layout::plain(private.path().to_owned(), subject, WRITABLE), Some(private))
+            let (private, layout) = Private::new(inner, prepared)?;
+            (layout, Some(private))
         }
-        Place::Folder(folder) => (Layout::plain(folder.join(prepared.name().as_str()), subject, WRITABLE), None),
-        Place::Provider | Place::ProviderCopy if below_cache && prepared.provider == ProviderKind::Directory => {
+        Place::Folder(folder) => (Layout::plain(prepared.name().below(folder), subject), None),
+        Place::Provider | Place::ProviderCopy if below_cache && is_told_a_path => {
             let root = fs::private_folder("cache-harness-bypass")?;
             (Layout::of(prepared.provider, &root, subject)?, None)
         }

@@ -16,12 +16,13 @@ use crate::fs::LinkMode;
 use crate::model::ModelName;
 use crate::pins::LockFile;
 use crate::prepared::Prepared;
+use crate::private::Private;
 use crate::progress::{Progress, Step};
-use crate::provider::{Layout, WRITABLE};
+use crate::provider::Layout;
 use crate::run::RunId;
 use crate::store::retention::RetentionPolicy;
 use crate::store::{Budget, Evicted, Lease, Store};
-use crate::{bypass, fill, fs, notice, restore, time};
+use crate::{bypass, fill, notice, restore, time};
 
 /// The cache that a project's catalog describes. Cheap to clone; usable from any thread, in or out of a runtime.
 ///
@@ -195,7 +196,7 @@ impl Cache {
         let CachedModelParts { prepared, folder, files, outcome, bytes, lease, private, .. } = parts;
         let fallback_for = (outcome == Outcome::Fallback).then(|| ask.name.parse().ok()).flatten();
         let held = Held { lease, private, cache: Arc::clone(&self.inner) };
-        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, _held: held }
+        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, held }
     }
 }
 
@@ -208,7 +209,7 @@ pub(crate) struct CachedModelParts {
     pub(crate) bytes: u64,
     pub(crate) fill_seconds: f64,
     pub(crate) lease: Option<Lease>,
-    pub(crate) private: Option<tempfile::TempDir>,
+    pub(crate) private: Option<Private>,
 }
 
 impl Inner {
@@ -253,19 +254,15 @@ impl Inner {
             lease: Some(lease),
             private: None,
         };
-        let folder = match &ask.place {
+        let layout = match &ask.place {
             Place::Provider | Place::ProviderCopy => return Ok(parts),
-            Place::Folder(folder) => {
-                prepared.name().as_str().split('/').fold(folder.clone(), |path, part| path.join(part))
-            }
+            Place::Folder(folder) => Layout::plain(prepared.name().below(folder), prepared.subject(self)),
             Place::Temporary => {
-                let private = fs::temporary_folder("cache-harness-")?;
-                let folder = private.path().to_owned();
+                let (private, layout) = Private::new(self, prepared)?;
                 parts.private = Some(private);
-                folder
+                layout
             }
         };
-        let layout = Layout::plain(folder, prepared.subject(), WRITABLE);
         restore::place_unrecorded(prepared.name(), &layout, |_, digest| Ok(self.store.blob(digest)))?;
         parts.files = CachedFile::all(&prepared.pins, &layout, std::iter::repeat(LinkMode::Copy));
         parts.folder = layout.folder;

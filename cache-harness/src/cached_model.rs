@@ -10,6 +10,7 @@ use crate::fs::LinkMode;
 use crate::model::{FilePath, ModelName};
 use crate::pins::{PinnedFile, Pins};
 use crate::prepared::Prepared;
+use crate::private::Private;
 use crate::provider::Layout;
 use crate::provider_kind::ProviderKind;
 use crate::store::Lease;
@@ -35,7 +36,7 @@ pub struct CachedModel {
     pub(crate) fallback_for: Option<ModelName>,
     pub(crate) bytes: u64,
     pub(crate) fetched_bytes: u64,
-    pub(crate) _held: Held,
+    pub(crate) held: Held,
 }
 
 /// One file of a model in place.
@@ -69,7 +70,7 @@ impl CachedFile {
 /// What ends with the model: first the lease, then what the lease kept too long.
 pub(crate) struct Held {
     pub(crate) lease: Option<Lease>,
-    pub(crate) private: Option<tempfile::TempDir>,
+    pub(crate) private: Option<Private>,
     pub(crate) cache: Arc<Inner>,
 }
 
@@ -141,7 +142,8 @@ impl CachedModel {
     ///
     /// The environment of this process is never changed: other threads may be reading it.
     pub fn envs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.prepared.root.variables.iter().map(|(name, value)| (*name, value.as_path()))
+        let own = self.held.private.as_ref().map(|private| &private.variables);
+        own.unwrap_or(&self.prepared.root.variables).iter().map(|(name, value)| (*name, value.as_path()))
     }
 }
 

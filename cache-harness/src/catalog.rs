@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::address::{self, PlainHttp};
 use crate::builtin::{self, Builtin, Status};
+use crate::config::{Providers, read_links};
 use crate::digest::Sha256Digest;
 use crate::document::{Place, Placed, Table};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::fs::LinkMode;
 use crate::model::{FilePath, ModelName};
 use crate::provider_kind::ProviderKind;
 use crate::suggestion::nearest;
@@ -32,8 +34,10 @@ pub(crate) struct Declared {
     /// The built-in model that `source` is taken from.
     pub(crate) builtin: Option<&'static Builtin>,
     pub(crate) provider: ProviderKind,
-    /// `owner/name` on the Hub; always there for the provider `huggingface`.
+    /// `owner/name` on the Hub; always there for a provider that needs it.
     pub(crate) hub_id: Option<String>,
+    /// How its files come into the layout, if the catalog chooses that.
+    pub(crate) links: Option<LinkMode>,
     /// The model to take when every source of this one fails.
     pub(crate) fallback: Option<ModelName>,
     /// The digest of what the `urls` of a model send, if it stands in the catalog.
@@ -101,7 +105,9 @@ impl Catalog {
     }
 
     /// The models in the document whose top level is `root`.
-    pub(crate) fn read(root: &mut Table<'_>, environment: &Environment) -> Result<Self> {
+    ///
+    /// `providers` are those that the catalog may name.
+    pub(crate) fn read(root: &mut Table<'_>, providers: &Providers, environment: &Environment) -> Result<Self> {
         let path = root.path();
         let mut catalog = Self::empty(path.parent().unwrap_or(path));
         catalog.path = Some(path.to_owned());
@@ -111,7 +117,7 @@ impl Catalog {
             let name = key.value.parse::<ModelName>();
             let name = name.map_err(|error| table.malformed(key.place, format!("the model name {error}"), None))?;
             let fallback = table.parsed("fallback", str::parse::<ModelName>)?;
-            let mut declared = read_model(name.clone(), &mut table, &catalog.start, environment)?;
+            let mut declared = read_model(name.clone(), &mut table, providers, &catalog.start, environment)?;
             declared.line = table.line(key.place);
             if let Some(Placed { value, place }) = fallback {
                 declared.fallback = Some(value);
@@ -166,6 +172,7 @@ impl Catalog {
 pub(crate) fn read_model(
     name: ModelName,
     table: &mut Table<'_>,
+    providers: &Providers,
     folder: &Path,
     environment: &Environment,
 ) -> Result<Declared> {
@@ -185,24 +192,25 @@ pub(crate) fn read_model(
         let hint = "the lock file pins every other model";
         return Err(table.malformed(found.place, only_with(table, "sha256", "urls"), Some(hint.into())));
     }
-    let provider = table.parsed("provider", str::parse::<ProviderKind>)?.map(|found| found.value);
+    let provider = table.parsed("provider", |name| providers.kind(name))?.map(|found| found.value);
     let provider = provider.or(builtin.map(|builtin| builtin.declared.provider));
     let hub_id = table.parsed("hub_id", parse_repo)?;
     let repo = if let Source::Hub { repo, .. } = &source { Some(repo.clone()) } else { None };
     let provider = provider.unwrap_or(if repo.is_some() { ProviderKind::Huggingface } else { ProviderKind::Directory });
     let hub_id = match (provider, hub_id) {
-        (ProviderKind::Huggingface, None) if repo.is_none() => {
-            let message = format!("missing `hub_id` {}: provider `huggingface` needs it", table.label());
+        (kind, None) if repo.is_none() && kind.needs_hub_id() => {
+            let message = format!("missing `hub_id` {}: provider `{kind}` needs it", table.label());
             let hint = "write the id under which the model is loaded, such as `owner/name`";
             return Err(table.malformed(table.place(), message, Some(hint.into())));
         }
-        (ProviderKind::Huggingface, Some(found)) => Some(found.value),
-        (_, Some(found)) => {
-            let message = format!("`hub_id` {} is used by provider `huggingface` only", table.label());
+        (kind, Some(found)) if kind.takes_hub_id() => Some(found.value),
+        (kind, Some(found)) => {
+            let message = format!("`hub_id` {} is nothing that provider `{kind}` uses", table.label());
             return Err(table.malformed(found.place, message, None));
         }
         (_, None) => repo,
     };
+    let links = read_links(provider, table)?;
     let capabilities = table.strings("capabilities")?.unwrap_or_default();
     Ok(Declared {
         name,
@@ -210,6 +218,7 @@ pub(crate) fn read_model(
         builtin,
         provider,
         hub_id,
+        links,
         fallback: None,
         sha256: sha256.map(|found| found.value).or(builtin.and_then(|builtin| builtin.declared.sha256)),
         plain_http,

@@ -7,7 +7,9 @@
 
 mod layer;
 mod mirror;
+mod provider;
 mod setting;
+mod template;
 mod token;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,8 @@ pub use self::setting::{ApplicationCache, Origin, Remote, RemoteMode, Setting, V
 pub use self::token::Token;
 
 pub(crate) use self::mirror::Named;
+pub(crate) use self::provider::{EnvironmentCheck, Providers, read_links};
+pub(crate) use self::template::Template;
 
 use self::layer::Layer;
 use crate::catalog::Catalog;
@@ -66,6 +70,8 @@ pub struct Config {
     pub when_unusable: Setting<WhenUnusable>,
     /// The roots that are configured, absolute; the other providers look where their consumer does.
     pub provider_roots: BTreeMap<ProviderKind, Setting<PathBuf>>,
+    /// What else is configured for providers.
+    pub(crate) providers: Providers,
     /// Other caches of the project, by name.
     pub application_caches: BTreeMap<String, ApplicationCache>,
     /// The team's shared cache.
@@ -113,7 +119,7 @@ impl Config {
                 let document = Document::parse(path, &text)?;
                 let mut root = document.root();
                 layer = Layer::from_file(&mut root, environment)?.over(layer);
-                let catalog = Catalog::read(&mut root, environment)?;
+                let catalog = Catalog::read(&mut root, &layer.providers, environment)?;
                 root.finish()?;
                 catalog
             }
@@ -145,6 +151,7 @@ impl Config {
             strict_budget: layer.strict_budget.unwrap_or_default(),
             when_unusable: layer.when_unusable.unwrap_or_default(),
             provider_roots: layer.provider_roots,
+            providers: layer.providers,
             application_caches: layer.application_caches,
             remote: layer.remote_url.map(|url| Remote { url, mode: layer.remote_mode.unwrap_or_default() }),
             endpoint: layer.endpoint.unwrap_or_else(|| Setting::from_default("https://huggingface.co".into())),

@@ -162,9 +162,19 @@ impl<'d> Table<'d> {
         self.document.line_ends.get_or_init(find).partition_point(|end| *end < place.0) + 1
     }
 
+    /// Line and column of `place`, from 1.
+    pub(crate) fn position(&self, place: Place) -> (usize, usize) {
+        position(self.document.text, place.0)
+    }
+
+    /// Whether the table has this key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// The error that says `message` of `place`.
     pub(crate) fn malformed(&self, place: Place, message: impl Into<String>, hint: Option<String>) -> Error {
-        let (line, column) = position(self.document.text, place.0);
+        let (line, column) = self.position(place);
         Error::Malformed { path: self.path().to_owned(), line, column, message: message.into(), hint }
     }
 
@@ -302,6 +312,17 @@ impl<'d> Table<'d> {
             Ok((Placed { value: &**key.get_ref(), place }, self.below(key.get_ref(), place, entries)))
         });
         tables.collect()
+    }
+
+    /// Every entry of a table whose keys are names: the name and the string under it.
+    pub(crate) fn named_strings(self) -> Result<Vec<(Placed<&'d str>, Placed<&'d str>)>> {
+        let strings = self.entries.iter().map(|(key, item)| {
+            let (name, place) = (&**key.get_ref(), Place(item.span().start));
+            let value = item.get_ref().as_str();
+            let value = value.ok_or_else(|| self.wrong_type(place, name, "a string", item.get_ref()))?;
+            Ok((Placed { value: name, place: Place(key.span().start) }, Placed { value, place }))
+        });
+        strings.collect()
     }
 
     /// `found`, or the error that `key` is missing; a misspelt key is told as what it is.

@@ -42,6 +42,8 @@ pub(crate) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// Where the user keeps what outlives a run and cannot be made again.
 pub(crate) const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 
+/// On: Hub clients make no symbolic links.
+pub(crate) const HF_HUB_DISABLE_SYMLINKS: &str = "HF_HUB_DISABLE_SYMLINKS";
 /// The Hub's address, without the repository.
 pub(crate) const HF_ENDPOINT: &str = "HF_ENDPOINT";
 /// The Hub's folder on this machine; holds `hub/` and `token`.
@@ -74,7 +76,7 @@ impl Environment {
 
     /// The same with one variable more; the process's own environment is never changed.
     #[cfg(feature = "cli")]
-    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &str, value: impl Into<OsString>) -> Self {
         let mut changed = self.clone();
         changed.0.insert(name.into(), value.into());
         changed

@@ -303,6 +303,22 @@ pub enum Error {
         /// The model in use; the same name if it is pinned differently elsewhere.
         other: String,
     },
+    /// A consumer in this process would look for the model in another place than the one it is restored to.
+    #[error(
+        "provider `{provider}` has its files in `{}`, but its consumer in this process would look in `{}`",
+        root.display(),
+        looks.display()
+    )]
+    Elsewhere {
+        /// The provider.
+        provider: String,
+        /// Where the files go.
+        root: PathBuf,
+        /// Where the consumer looks, with the variables of this process.
+        looks: PathBuf,
+        /// The variables that lead it to the files.
+        variables: Vec<(String, PathBuf)>,
+    },
     /// Somebody kept a lock, and what it protects did not move.
     #[error("timed out waiting for `{}`{}: nothing moved for {} s", lock.display(), by(holder.as_deref()), patience.as_secs())]
     Busy {
@@ -364,6 +380,7 @@ impl Error {
                 | Self::Malformed { .. }
                 | Self::Setting { .. }
                 | Self::NoHome { .. }
+                | Self::Elsewhere { .. }
         )
     }
 

@@ -226,15 +226,18 @@ fn refuse_if_offline(inner: &Inner, prepared: &Prepared, offline: bool, lacking:
 /// Bytes that restoring will add beside the blobs, because the layout takes no links.
 pub(crate) fn copies(inner: &Inner, prepared: &Prepared) -> u64 {
     let layout = &prepared.layout;
-    let links = layout.ladder.first() == Some(&LinkMode::Hardlink)
-        && fs::device(&prepared.root.path) == fs::device(inner.store.dir());
+    let links = match layout.ladder.first() {
+        Some(LinkMode::Symlink) => true,
+        Some(LinkMode::Hardlink) => fs::device(&prepared.root.path) == fs::device(inner.store.dir()),
+        _ => false,
+    };
     if links {
         return 0;
     }
     let missing = layout.items.iter().filter(|item| matches!(fs::look(&item.path), Ok(Found::Nothing)));
     let digests = missing.filter_map(|item| match &item.wanted {
         Wanted::Bytes { sha256, .. } => Some(sha256),
-        Wanted::Pointer { .. } | Wanted::Text(_) => None,
+        Wanted::Pointer { .. } | Wanted::Text { .. } => None,
     });
     let sizes: BTreeMap<_, _> = prepared.pins.files.iter().map(|file| (file.sha256, file.size)).collect();
     digests.filter_map(|digest| sizes.get(digest).copied().flatten()).sum()

@@ -120,7 +120,7 @@ pub fn prepare<const N: usize>(request: &'static Request) -> Option<[CachedModel
     let test = test_name(request);
     let mut models = Vec::with_capacity(N);
     for name in request.models {
-        match cache(request).and_then(|cache| cache.ask(&ask(request, name, &test)?)) {
+        match cache(request).and_then(|cache| cache.ask(&ask(&cache, request, name, &test)?)) {
             Ok(model) => models.push(model),
             Err(error) if matches!(request.options.on_missing, OnMissing::Skip) && !error.is_usage() => {
                 notice::warn(&format!("{test} is skipped: {}", error.report()));
@@ -138,11 +138,11 @@ fn fail(request: &Request, name: &str, error: &Error) -> ! {
     panic!("{}:{}: model `{name}` could not be provided: {}", request.file, request.line, error.report())
 }
 
-fn ask<'a>(request: &Request, name: &'a str, test: &str) -> Result<Ask<'a>> {
+fn ask<'a>(cache: &Cache, request: &Request, name: &'a str, test: &str) -> Result<Ask<'a>> {
     let options = &request.options;
     let setting = |message: String| Error::Setting { name: "#[cached_model]".to_owned(), message };
     Ok(Ask {
-        provider: options.provider.map(str::parse).transpose().map_err(setting)?,
+        provider: options.provider.map(|name| cache.config().providers.kind(name)).transpose().map_err(setting)?,
         place: match options.restore {
             Restore::Auto => Place::Provider,
             Restore::Copy => Place::ProviderCopy,

@@ -49,6 +49,7 @@
 mod address;
 mod archive;
 mod ask;
+mod blob_id;
 mod builtin;
 mod bypass;
 mod cache;
@@ -79,6 +80,7 @@ mod pattern;
 mod pinning;
 mod pins;
 mod prepared;
+mod private;
 mod progress;
 mod proof;
 mod provider;

@@ -56,9 +56,21 @@ impl FilePath {
         self.0.split('/').fold(folder.to_owned(), |path, part| path.join(part))
     }
 
+    /// The file's own name.
+    pub(crate) fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
     /// How many folders lie above the file.
     pub(crate) fn depth(&self) -> usize {
         self.0.matches('/').count()
+    }
+}
+
+impl ModelName {
+    /// The model's folder below `folder`.
+    pub(crate) fn below(&self, folder: &Path) -> PathBuf {
+        self.0.split('/').fold(folder.to_owned(), |path, part| path.join(part))
     }
 }
 

@@ -23,7 +23,7 @@ use crate::fetch::{self, Fetcher, Job};
 use crate::fs::{self, Found};
 use crate::lock::Waiting;
 use crate::model::FilePath;
-use crate::pins::{LockFile, PinnedFile, Pins};
+use crate::pins::{Coverage, LockFile, PinnedFile, Pins};
 use crate::progress::{Progress, Step};
 use crate::store::{Checked, OnDamage, Partial, Proofs, Received, Slot, Store};
 
@@ -84,7 +84,8 @@ impl Pinning<'_> {
             }
             Source::Hub { repo, revision, files } => return self.pin_hub(declared, (repo, revision, files), commit),
         };
-        Ok(Pins { source: declared.source.describe(), commit: None, archive, files }.into())
+        Ok(Pins { source: declared.source.describe(), commit: None, archive, coverage: Coverage::Unknown, files }
+            .into())
     }
 
     fn pin_urls(self, declared: &Declared, urls: &[String]) -> Result<PinnedFile> {
@@ -153,7 +154,7 @@ impl Download<'_> {
     fn sources(&self, sha256: Sha256Digest) -> Vec<fetch::Source> {
         let file = PinnedFile { path: self.path.clone(), size: None, sha256, etag: None };
         let (source, files) = (self.declared.source.describe(), vec![file.clone()]);
-        let pins = Pins { source, commit: None, archive: None, files };
+        let pins = Pins { source, commit: None, archive: None, coverage: Coverage::Unknown, files };
         fetch::Source::of(self.declared, &pins, &file, self.pinning.config)
     }
 

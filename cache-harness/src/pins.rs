@@ -17,7 +17,6 @@ use crate::digest::Sha256Digest;
 use crate::document::{self, Document, Place, Placed, Table};
 use crate::error::{Error, Result};
 use crate::model::{FilePath, ModelName};
-use crate::provider_kind::ProviderKind;
 
 /// The version that this crate writes.
 const VERSION: u64 = 1;
@@ -44,8 +43,19 @@ pub(crate) struct Pins {
     pub(crate) commit: Option<String>,
     /// What is sent, if the files come out of an archive.
     pub(crate) archive: Option<PinnedFile>,
+    /// Whether these are all files of the repository.
+    pub(crate) coverage: Coverage,
     /// Sorted by path, and not empty.
     pub(crate) files: Vec<PinnedFile>,
+}
+
+/// How much of its source a model has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coverage {
+    /// Perhaps not all.
+    Unknown,
+    /// Every file of the repository at the commit: `complete = true`.
+    Complete,
 }
 
 /// The bytes of one file.
@@ -127,6 +137,13 @@ impl PinnedFile {
     }
 }
 
+impl PinnedFile {
+    /// The name of its blob in a Hub layout.
+    pub(crate) fn hub_etag(&self) -> String {
+        self.etag.clone().unwrap_or_else(|| self.sha256.to_string())
+    }
+}
+
 impl Pins {
     fn read(name: &ModelName, mut table: Table<'_>, unknown_keys: UnknownKeys) -> Result<Self> {
         let check = table.string("check")?;
@@ -136,6 +153,8 @@ impl Pins {
         if commit.is_none() && source.starts_with("hub:") {
             table.required::<()>("commit", None)?;
         }
+        let complete = table.boolean("complete")?.is_some_and(|found| found.value);
+        let coverage = if complete { Coverage::Complete } else { Coverage::Unknown };
         let archive = table.table("archive")?.map(|archive| PinnedFile::read(archive, unknown_keys)).transpose()?;
         let archive = archive.map(|(archive, _)| archive);
         if archive.is_none() && source.starts_with("unpack:") {
@@ -183,7 +202,7 @@ impl Pins {
         }
         let mut files: Vec<PinnedFile> = files.into_iter().map(|(file, _)| file).collect();
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        let pins = Self { source, commit, archive, files };
+        let pins = Self { source, commit, archive, coverage, files };
         match check {
             // What a newer version counts in, nobody here knows.
             Some(check) if matches!(unknown_keys, UnknownKeys::Refused) && check.value != pins.check(name) => {
@@ -260,7 +279,7 @@ pub(crate) fn resolve(declared: &Declared, lock: &LockFile) -> Result<Pins> {
                 _ => None,
             });
             let file = same.unwrap_or(PinnedFile { path, size: None, sha256, etag: None });
-            Pins { source, commit: None, archive: None, files: vec![file] }
+            Pins { source, commit: None, archive: None, coverage: Coverage::Unknown, files: vec![file] }
         }
         (_, _, None) => {
             return Err(Error::Unpinned { name: declared.name.to_string(), lock: lock.path.clone() });
@@ -283,7 +302,7 @@ pub(crate) fn resolve(declared: &Declared, lock: &LockFile) -> Result<Pins> {
         }
         (_, _, Some(pins)) => pins.clone(),
     };
-    if declared.provider == ProviderKind::Huggingface && pins.commit.is_none() {
+    if declared.provider.names_commit() && pins.commit.is_none() {
         let derived = pins.entry_id(declared.hub_id.as_deref()).to_string();
         pins.commit = Some(derived[..40].to_owned());
     }

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::ask::{Ask, Place};
 use crate::cache::Inner;
 use crate::catalog::{Declared, Source};
-use crate::error::Result;
+use crate::environment;
+use crate::error::{Error, Result};
+use crate::event::Via;
+use crate::fs::LinkMode;
 use crate::model::ModelName;
 use crate::pins::{self, Pins};
 use crate::proof::Proof;
-use crate::provider::{Layout, Root, Subject, WRITABLE};
-use crate::provider_kind::ProviderKind;
+use crate::provider::{Layout, Pointers, Root, Subject};
+use crate::provider_kind::{ProviderKind, WRITABLE};
 use crate::store::{EntryFiles, EntryId, Store};
 
 /// A model with everything that can be known of it without looking at the disk.
@@ -39,17 +42,44 @@ impl Prepared {
         self.name().as_str() == ask.name && self.asked.0 == ask.provider && self.asked.1 == ask.place
     }
 
-    pub(crate) fn subject(&self) -> Subject<'_> {
+    pub(crate) fn subject<'a>(&'a self, inner: &'a Inner) -> Subject<'a> {
         let revision = match &self.declared.source {
             Source::Hub { revision, .. } => revision,
             _ => "main",
         };
-        let hub_id = self.declared.hub_id.as_deref();
-        Subject { name: self.name(), hub_id, revision, pins: &self.pins }
+        let urls: &[String] = match &self.declared.source {
+            Source::Urls(urls) => urls,
+            _ => &[],
+        };
+        let hub_id = self.hub_id();
+        let template = inner.config.providers.template(self.provider);
+        let disabled = inner.environment.is_on(environment::HF_HUB_DISABLE_SYMLINKS);
+        let pointers = if disabled { Pointers::Files } else { Pointers::Symlinks };
+        Subject { name: self.name(), hub_id, revision, urls, pins: &self.pins, template, pointers }
+    }
+
+    fn hub_id(&self) -> Option<&str> {
+        self.declared.hub_id.as_deref().filter(|_| self.provider.takes_hub_id())
     }
 }
 
 impl Inner {
+    /// The links that the catalog chooses for a model.
+    fn links(&self, prepared: &Prepared) -> Result<Option<LinkMode>> {
+        let links = prepared.declared.links.or(self.config.providers.links(prepared.provider));
+        match links.and_then(|mode| Some((mode, prepared.provider.refuses(mode)?))) {
+            Some((mode, reason)) => Err(Error::Setting {
+                name: format!("model `{}`", prepared.name()),
+                message: format!(
+                    "`links = \"{}\"` cannot be used with provider `{}`: {reason}",
+                    mode.as_str(),
+                    prepared.provider
+                ),
+            }),
+            None => Ok(links),
+        }
+    }
+
     /// The proof that the model is in place and unchanged; `None` if something is to be done.
     pub(crate) fn proven(&self, prepared: &Prepared) -> Result<Option<Arc<Proof>>> {
         let Some(record) = Store::record_fingerprint(&prepared.entry_files)? else { return Ok(None) };
@@ -73,10 +103,11 @@ impl Inner {
         if let Some(prepared) = known.iter().find(|prepared| prepared.answers(ask)) {
             return Ok(Arc::clone(prepared));
         }
-        let declared = self.catalog.get(ask.name)?.clone();
-        let pins = pins::resolve(&declared, &self.lock)?;
+        let mut declared = self.catalog.get(ask.name)?.clone();
         let provider = ask.provider.unwrap_or(declared.provider);
-        let hub_id = declared.hub_id.as_deref().filter(|_| provider == ProviderKind::Huggingface);
+        declared.provider = provider;
+        let pins = pins::resolve(&declared, &self.lock)?;
+        let hub_id = declared.hub_id.as_deref().filter(|_| provider.takes_hub_id());
         let id = pins.entry_id(hub_id);
         let root = Root::of(provider, &self.config, &self.environment)?;
         let empty = Layout { folder: PathBuf::new(), items: Vec::new(), files: Vec::new(), ladder: WRITABLE };
@@ -85,10 +116,14 @@ impl Inner {
         let proof = Mutex::default();
         let mut prepared = Prepared { asked, declared, pins, id, entry_files, provider, root, layout: empty, proof };
         if matches!(ask.place, Place::Provider | Place::ProviderCopy) {
-            prepared.layout = Layout::of(provider, &prepared.root.path, prepared.subject())?;
-        }
-        if ask.place == Place::ProviderCopy {
-            prepared.layout.ladder = WRITABLE;
+            if ask.via == Via::Test {
+                prepared.root.refuse_elsewhere(provider, &self.config, &self.environment)?;
+            }
+            prepared.layout = Layout::of(provider, &prepared.root.path, prepared.subject(self))?;
+            prepared.layout.ladder = match ask.place {
+                Place::ProviderCopy => WRITABLE,
+                _ => provider.ladder(self.links(&prepared)?),
+            };
         }
         let prepared = Arc::new(prepared);
         known.push(Arc::clone(&prepared));

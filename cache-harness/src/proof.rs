@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::fs::{self, Fingerprint, Found, LinkMode};
 use crate::pins::Pins;
 use crate::provider::{Layout, Wanted};
-use crate::store::{Content, Entry, Memo, Placed, Store};
+use crate::store::{Content, Entry, Memo, Owner, Placed, Store};
 use crate::time;
 
 /// The paths to look at and the fingerprints they must have.
@@ -72,20 +72,20 @@ impl Proof {
         for item in &layout.items {
             let own = placed.get(item.path.as_path());
             let (placed, look) = match &item.wanted {
-                Wanted::Text(_) => match own {
+                Wanted::Text { .. } => match own {
                     Some(placed) => (*placed, Look::At),
                     None => continue, // Somebody else's, which was left alone.
                 },
                 Wanted::Bytes { .. } => (*own?, Look::At),
-                Wanted::Pointer { leads_to, .. } if own?.proof.is_none() => {
+                Wanted::Pointer { leads_to, .. } if matches!(own?.content, Content::Pointer { .. }) => {
                     (*placed.get(leads_to.as_path())?, Look::Through)
                 }
-                Wanted::Pointer { .. } => (*own?, Look::Through),
+                Wanted::Pointer { .. } => (*own?, Look::At),
             };
             let (expected, mode) = expectation(placed, entry, layout)?;
             modes.insert(item.path.as_path(), mode);
             if !pointer_targets.contains(item.path.as_path()) {
-                checks.push(Check { path: item.path.clone(), look: through_if_adopted(placed, look), expected });
+                checks.push(Check { path: item.path.clone(), look: through_if_link(placed, look), expected });
             }
         }
         let link_modes = layout.files.iter().map(|(_, path)| modes.get(path.as_path()).copied());
@@ -116,20 +116,24 @@ impl Proof {
 /// The fingerprint that a placed file has if nobody touched it.
 fn expectation(placed: &Placed, entry: &Entry, layout: &Layout) -> Option<(Fingerprint, LinkMode)> {
     match (&placed.content, placed.proof) {
-        (Content::Blob { mode, .. }, Some(proof)) => Some((proof, *mode)),
-        (Content::Blob { sha256, mode: LinkMode::Hardlink }, None) if layout.ladder.contains(&LinkMode::Hardlink) => {
-            entry.memos.get(sha256).map(|memo: &Memo| (memo.fingerprint, LinkMode::Hardlink))
+        (Content::Blob { mode, .. }, Some(proof)) => {
+            let is_meant = placed.owner == Owner::Adopted || layout.ladder.contains(mode);
+            is_meant.then_some((proof, *mode))
         }
-        (Content::Pointer { .. }, Some(proof)) => Some((proof, LinkMode::Symlink)),
+        (Content::Blob { sha256, mode: mode @ (LinkMode::Hardlink | LinkMode::Symlink) }, None)
+            if layout.ladder.contains(mode) =>
+        {
+            entry.memos.get(sha256).map(|memo: &Memo| (memo.fingerprint, *mode))
+        }
         (Content::Text(_), Some(proof)) => Some((proof, LinkMode::Copy)),
         _ => None,
     }
 }
 
 /// An adopted file may be a link of its owner's making.
-fn through_if_adopted(placed: &Placed, look: Look) -> Look {
-    match placed.owner {
-        crate::store::Owner::Adopted => Look::Through,
-        crate::store::Owner::Ours => look,
+fn through_if_link(placed: &Placed, look: Look) -> Look {
+    match (&placed.content, placed.owner) {
+        (_, Owner::Adopted) | (Content::Blob { mode: LinkMode::Symlink, .. }, _) => Look::Through,
+        (_, Owner::Ours) => look,
     }
 }

@@ -4,6 +4,7 @@
 //! What will be placed is recorded before it is placed, and its fingerprint afterwards. So a kill at any
 //! point leaves only files that a record names.
 
+mod state;
 mod unrecorded;
 
 use std::collections::{HashMap, HashSet};
@@ -14,10 +15,10 @@ use crate::config::Verify;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
-use crate::model::FilePath;
 use crate::provider::{Item, Layout, Wanted};
 use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, TakenBack, Turn};
 
+use state::State;
 pub(crate) use unrecorded::place_unrecorded;
 
 /// What a restore did.
@@ -78,78 +79,9 @@ struct Restoring<'a> {
     restored: Restored,
 }
 
-enum State {
-    Right(Placed),
-    Missing(Placing),
-    LeftAlone,
-}
-
 impl Restoring<'_> {
     fn store(&self) -> &Store {
         self.turn.store()
-    }
-
-    /// Compares what stands at an item's path with what should.
-    fn state(&mut self, item: &Item) -> Result<State> {
-        let found = fs::look(&item.path)?;
-        let recorded = self.recorded(&item.path).cloned();
-        match (&item.wanted, found) {
-            (_, Found::Nothing) => {
-                self.note_repair(recorded.as_ref());
-                Ok(State::Missing(Placing::New))
-            }
-            (Wanted::Text(text), Found::File(_)) => self.text_state(item, text, recorded.as_ref()),
-            (Wanted::Text(_), _) => Ok(State::LeftAlone),
-            (Wanted::Pointer { target, .. }, Found::Symlink(_))
-                if fs::read_symlink(&item.path).as_ref() == Some(target) =>
-            {
-                let owner = match self.owner(&item.path, recorded.as_ref())? {
-                    Owner::Adopted if recorded.is_none() && self.leads_to_ours(item) => Owner::Ours,
-                    owner => owner,
-                };
-                Ok(State::Right(placed(item, LinkMode::Symlink, owner, None)))
-            }
-            (Wanted::Bytes { sha256, .. }, Found::File(found)) if self.is_blob(sha256, &found) => {
-                Ok(if self.layout.ladder.contains(&LinkMode::Hardlink) {
-                    State::Right(placed(item, LinkMode::Hardlink, Owner::Ours, None))
-                } else {
-                    State::Missing(Placing::Replace)
-                })
-            }
-            (Wanted::Bytes { file, sha256 } | Wanted::Pointer { file, sha256, .. }, _) => {
-                self.unknown_state(item, file, sha256, recorded.as_ref())
-            }
-        }
-    }
-
-    fn text_state(&mut self, item: &Item, text: &String, recorded: Option<&Placed>) -> Result<State> {
-        let says = fs::read_text(&item.path)?;
-        let owner = self.owner(&item.path, recorded)?;
-        if says.as_ref() == Some(text) {
-            return Ok(State::Right(placed(item, LinkMode::Copy, owner, fingerprint_at(&item.path)?)));
-        }
-        // A branch that another pin of ours moved, or that the user's own download moved.
-        let ours = owner == Owner::Ours && says.is_some_and(|says| self.is_text_of_ours(&item.path, &says));
-        Ok(if ours { State::Missing(Placing::Replace) } else { State::LeftAlone })
-    }
-
-    /// Something stands there that is neither our link nor absent: its bytes decide.
-    fn unknown_state(
-        &mut self,
-        item: &Item,
-        file: &FilePath,
-        sha256: &Sha256Digest,
-        recorded: Option<&Placed>,
-    ) -> Result<State> {
-        let owner = self.owner(&item.path, recorded)?;
-        if let Found::File(leads_to) = fs::look_through(&item.path)? {
-            let proven = recorded.is_some_and(|recorded| recorded.proof == Some(leads_to));
-            if (proven && self.verify == Verify::Memo) || has_digest(&item.path, sha256)? {
-                return Ok(State::Right(placed(item, LinkMode::Copy, owner, Some(leads_to))));
-            }
-        }
-        self.make_way(item, file, recorded)?;
-        Ok(State::Missing(Placing::New))
     }
 
     /// Removes other content from an item's path if cache-harness put something there before.
@@ -158,7 +90,7 @@ impl Restoring<'_> {
     ///
     /// [`Error::Foreign`] if it did not, [`Error::InUse`] if it did so for an entry that is in use, for example
     /// another pin of the same name.
-    fn make_way(&mut self, item: &Item, file: &FilePath, recorded: Option<&Placed>) -> Result<()> {
+    fn make_way(&mut self, item: &Item, file: &str, recorded: Option<&Placed>) -> Result<()> {
         let others = self.neighbour_records(&item.path)?;
         for (id, theirs) in others.iter().filter(|(_, theirs)| theirs.owner == Owner::Ours) {
             match self.store().take_back_if_free(id, &theirs.path)? {
@@ -184,28 +116,14 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    fn foreign(&self, item: &Item, file: &FilePath) -> Error {
+    fn foreign(&self, item: &Item, file: &str) -> Error {
         Error::Foreign { model: self.entry.model.to_string(), file: file.to_string(), path: item.path.clone() }
-    }
-
-    /// Whether a pointer that no record names leads to a link of ours: then the record that named it was lost.
-    fn leads_to_ours(&self, item: &Item) -> bool {
-        let target = item.leads_to().and_then(|target| self.entry.placed_at(target));
-        target.is_some_and(|target| target.owner == Owner::Ours && !target.is_intended())
     }
 
     fn note_repair(&mut self, recorded: Option<&Placed>) {
         if let Some(recorded) = recorded.filter(|_| !self.interrupted) {
             self.restored.repaired.push(recorded.path.clone());
         }
-    }
-
-    /// Whether `found` is a hard link to the blob, which was proven before. Its ctime says nothing: another
-    /// process may be linking the blob for another entry.
-    fn is_blob(&self, sha256: &Sha256Digest, found: &Fingerprint) -> bool {
-        let memo = self.entry.memos.get(sha256);
-        matches!(fs::look(&self.store().blob(sha256)), Ok(Found::File(blob))
-            if blob.same_file(found) && memo.is_some_and(|memo| memo.fingerprint.same_content(&blob)))
     }
 
     /// Whose file stands at `path`: ours if this or another entry recorded it so.
@@ -260,7 +178,8 @@ impl Restoring<'_> {
     /// Records what is about to be placed and the folders to be made for it, then makes those.
     fn announce(&mut self, missing: &[(&Item, Placing)]) -> Result<()> {
         for (item, _) in missing {
-            self.remember(placed(item, LinkMode::Copy, Owner::Ours, None));
+            let mode = if item.leads_to().is_some() { LinkMode::Symlink } else { LinkMode::Copy };
+            self.remember(placed(item, mode, Owner::Ours, None));
         }
         let parents: HashSet<&Path> = missing.iter().filter_map(|(item, _)| item.path.parent()).collect();
         let unrecorded = |entry: &Entry| -> Vec<PathBuf> {
@@ -311,12 +230,12 @@ impl Restoring<'_> {
             else {
                 continue;
             };
-            if recorded.proof.is_some() {
+            if !matches!(recorded.content, Content::Pointer { .. }) {
                 continue; // A file of its own.
             }
             match (fs::look_through(&item.path)?, fs::look_through(leads_to)?) {
                 (Found::File(found), Found::File(expected)) if found.same_file(&expected) => {}
-                _ => return Err(self.foreign(item, file)),
+                _ => return Err(self.foreign(item, file.as_str())),
             }
         }
         Ok(())
@@ -325,15 +244,36 @@ impl Restoring<'_> {
     fn place(&mut self, item: &Item, placing: Placing) -> Result<Placed> {
         let tag = Store::leftover_tag(self.turn.id());
         match &item.wanted {
-            Wanted::Text(text) => {
+            Wanted::Text { text, .. } => {
                 fs::place_text(text.as_bytes(), &tag, &item.path, placing)?;
                 Ok(placed(item, LinkMode::Copy, Owner::Ours, fingerprint_at(&item.path)?))
             }
             Wanted::Pointer { target, sha256, .. } => {
-                fs::place_symlink(fs::Source { path: target, digest: sha256, tag: &tag }, &item.path, placing)?;
-                Ok(placed(item, LinkMode::Symlink, Owner::Ours, None))
+                let source = fs::Source { path: target, digest: sha256, tag: &tag };
+                match fs::place_symlink(source, &item.path, placing) {
+                    // As Hub clients do it on such a file system.
+                    Err(Error::Io { source, .. }) if fs::has_no_symlinks(&source) => {
+                        self.place_bytes(item, sha256, &tag, placing)
+                    }
+                    linked => linked.map(|()| placed(item, LinkMode::Symlink, Owner::Ours, None)),
+                }
             }
             Wanted::Bytes { sha256, .. } => self.place_bytes(item, sha256, &tag, placing),
+        }
+    }
+
+    /// What the catalog chose cannot be had here.
+    fn impossible(&self, item: &Item, error: Error) -> Error {
+        match (error, self.layout.ladder) {
+            (Error::Io { source, .. }, [mode]) if fs::is_about_links(&source) => Error::Setting {
+                name: format!("model `{}`", self.entry.model),
+                message: format!(
+                    "`links = \"{}\"` is not possible at `{}`: {source}; \"copy\" always is",
+                    mode.as_str(),
+                    item.path.display()
+                ),
+            },
+            (error, _) => error,
         }
     }
 
@@ -342,7 +282,8 @@ impl Restoring<'_> {
         let blob = self.store().blob(sha256);
         let before = fs::look(&blob)?;
         let source = fs::Source { path: &blob, digest: sha256, tag };
-        let mode = fs::place(source, &item.path, self.layout.ladder, placing)?;
+        let placed_by = fs::place(source, &item.path, self.layout.ladder, placing);
+        let mode = placed_by.map_err(|error| self.impossible(item, error))?;
         if let (Found::File(before), Found::File(after)) = (before, fs::look(&blob)?)
             && let Some(memo) = self.entry.memos.get_mut(sha256)
             && memo.fingerprint == before
@@ -350,12 +291,16 @@ impl Restoring<'_> {
         {
             memo.fingerprint = after;
         }
-        if mode == LinkMode::Hardlink {
+        if matches!(mode, LinkMode::Hardlink | LinkMode::Symlink) {
             return Ok(placed(item, mode, Owner::Ours, None));
         }
         self.restored.copied += 1;
         Ok(placed(item, mode, Owner::Ours, fingerprint_at(&item.path)?))
     }
+}
+
+fn own_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn fingerprint_at(path: &Path) -> Result<Option<Fingerprint>> {
@@ -366,10 +311,12 @@ fn fingerprint_at(path: &Path) -> Result<Option<Fingerprint>> {
 }
 
 fn placed(item: &Item, mode: LinkMode, owner: Owner, proof: Option<Fingerprint>) -> Placed {
-    let content = match &item.wanted {
-        Wanted::Bytes { sha256, .. } => Content::Blob { sha256: *sha256, mode },
-        Wanted::Pointer { sha256, target, .. } => Content::Pointer { sha256: *sha256, target: target.clone() },
-        Wanted::Text(text) => Content::Text(text.clone()),
+    let content = match (&item.wanted, mode) {
+        (Wanted::Pointer { sha256, target, .. }, LinkMode::Symlink) => {
+            Content::Pointer { sha256: *sha256, target: target.clone() }
+        }
+        (Wanted::Bytes { sha256, .. } | Wanted::Pointer { sha256, .. }, _) => Content::Blob { sha256: *sha256, mode },
+        (Wanted::Text { text, .. }, _) => Content::Text(text.clone()),
     };
     Placed { path: item.path.clone(), content, owner, proof }
 }

@@ -5,7 +5,7 @@ use crate::document::Document;
 
 fn read(text: &str) -> Result<Catalog, String> {
     let document = Document::parse(Path::new("/p/cache-harness.toml"), text).unwrap();
-    let read = Catalog::read(&mut document.root(), &Environment::default());
+    let read = Catalog::read(&mut document.root(), &Providers::default(), &Environment::default());
     read.map_err(|error| error.report().trim_start_matches("/p/cache-harness.toml:").to_owned())
 }
 

@@ -22,9 +22,9 @@ pub(super) struct Add {
     /// further addresses are mirrors of the first
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<String>,
-    /// Whose layout the model is put into: directory, huggingface, openai-whisper or torch-hub
+    /// Whose layout the model is put into, such as directory, huggingface or ollama, or one that the catalog describes
     #[arg(long, value_name = "KIND")]
-    provider: Option<ProviderKind>,
+    provider: Option<String>,
     /// The id under which the model is loaded, such as owner/name; implies the provider huggingface
     #[arg(long, value_name = "ID")]
     hub_id: Option<String>,
@@ -67,12 +67,13 @@ impl Add {
         if let Some(known) = inner.catalog.models.get(name) {
             return Ok(refuse_known(context, name, &path, known.line));
         }
-        let block = match self.block(path.parent().unwrap_or(&path)) {
+        let provider = self.provider.as_deref().map(|name| inner.config.providers.kind(name)).transpose();
+        let block = match provider.and_then(|provider| self.block(path.parent().unwrap_or(&path), provider)) {
             Ok(block) => block,
             Err(message) => return Ok(refuse(context, &message, None)),
         };
         let text = catalog_text::insert(&edit::catalog_or_new(&path)?, name, &block)?;
-        let read = edit::parse(&path, &text, &context.environment);
+        let read = edit::parse(&path, &text, inner);
         let declared = match read.and_then(|read| read.get(name.as_str()).cloned()) {
             Ok(declared) => declared,
             // The catalog was fine a moment ago, so its line says nothing: the arguments are wrong.
@@ -89,7 +90,7 @@ impl Add {
         let pinned = edit::pin(inner, &declared, Commit::Renewed)?;
 
         let mut edit = Edit::begin(inner)?;
-        if let Some(known) = edit.catalog(&context.environment)?.models.get(name) {
+        if let Some(known) = edit.catalog(inner)?.models.get(name) {
             return Ok(refuse_known(context, name, &path, known.line));
         }
         let base = edit.text.take().unwrap_or_else(|| catalog_text::NEW.to_owned());
@@ -138,25 +139,25 @@ impl Add {
     }
 
     /// The block to write into a catalog in `folder`; or what is wrong with the arguments.
-    fn block(&self, folder: &Path) -> Result<Block, String> {
+    fn block(&self, folder: &Path, provider: Option<ProviderKind>) -> Result<Block, String> {
         if let Some(repository) = self.sources.iter().find_map(|source| source.strip_prefix("hf:")) {
-            return self.hub_block(repository);
+            return self.hub_block(repository, provider);
         }
         if let [source] = self.sources.as_slice()
             && let Some(builtin) = source.strip_prefix("builtin:")
         {
-            return self.builtin_block(builtin);
+            return self.builtin_block(builtin, provider);
         }
         if !self.files.is_empty() && !self.unpack {
             return Err(
                 "`--files` chooses files of a repository (`hf:owner/name`) or, with `--unpack`, of an archive".into()
             );
         }
-        let provider = self.provider.or(self.hub_id.as_ref().map(|_| ProviderKind::Huggingface));
-        if provider == Some(ProviderKind::Huggingface) && self.hub_id.is_none() {
-            return Err(
-                "provider `huggingface` needs `--hub-id owner/name`: the id under which the model is loaded".into()
-            );
+        let provider = provider.or(self.hub_id.as_ref().map(|_| ProviderKind::Huggingface));
+        if let Some(kind) = provider.filter(|kind| kind.needs_hub_id() && self.hub_id.is_none()) {
+            return Err(format!(
+                "provider `{kind}` needs `--hub-id owner/name`: the id under which the model is loaded"
+            ));
         }
         let source = match self.sources.as_slice() {
             [path] if !path.contains("://") && self.unpack => {
@@ -175,7 +176,7 @@ impl Add {
 
 impl Add {
     /// The block of a repository of the Hub.
-    fn hub_block(&self, repository: &str) -> Result<Block, String> {
+    fn hub_block(&self, repository: &str, provider: Option<ProviderKind>) -> Result<Block, String> {
         if self.sources.len() > 1 {
             return Err("a repository is one source: mirrors of all models are set by `mirrors` in [cache]".into());
         }
@@ -187,16 +188,16 @@ impl Add {
             None => (repository, None),
         };
         let source = catalog_text::Source::Hub(repo.to_owned(), revision, self.files.clone());
-        Ok(Block { source, provider: self.provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
+        Ok(Block { source, provider: provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
     }
 
     /// The block of a built-in model.
-    fn builtin_block(&self, builtin: &str) -> Result<Block, String> {
+    fn builtin_block(&self, builtin: &str, provider: Option<ProviderKind>) -> Result<Block, String> {
         if self.unpack || !self.files.is_empty() {
             return Err("a built-in model has one file, which is taken as it is".into());
         }
         let source = catalog_text::Source::Builtin(builtin.to_owned());
-        Ok(Block { source, provider: self.provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
+        Ok(Block { source, provider: provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
     }
 }
 

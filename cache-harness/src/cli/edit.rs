@@ -12,7 +12,6 @@ use crate::cache::Inner;
 use crate::catalog::{Catalog, Declared, Source};
 use crate::digest::Sha256Digest;
 use crate::document::{self, Document};
-use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fs;
 use crate::lock::{ExclusiveLock, Waiting};
@@ -40,8 +39,8 @@ impl Edit {
     }
 
     /// The models that the catalog declares now.
-    pub(super) fn catalog(&self, environment: &Environment) -> Result<Catalog> {
-        parse(&self.path, self.text.as_deref().unwrap_or_default(), environment)
+    pub(super) fn catalog(&self, inner: &Inner) -> Result<Catalog> {
+        parse(&self.path, self.text.as_deref().unwrap_or_default(), inner)
     }
 
     /// Writes what changed; the lock file last, so that nothing is pinned that is not declared.
@@ -121,8 +120,8 @@ pub(super) fn catalog_or_new(path: &Path) -> Result<String> {
 }
 
 /// The models in a catalog's text, written or not.
-pub(super) fn parse(path: &Path, text: &str, environment: &Environment) -> Result<Catalog> {
-    Catalog::read(&mut Document::parse(path, text)?.root(), environment)
+pub(super) fn parse(path: &Path, text: &str, inner: &Inner) -> Result<Catalog> {
+    Catalog::read(&mut Document::parse(path, text)?.root(), &inner.config.providers, &inner.environment)
 }
 
 /// Writing it back would drop what this version does not understand.

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::{Context, Verdict};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
-use crate::provider::Root;
+use crate::provider;
 use crate::provider_kind::ProviderKind;
 
 #[derive(Debug, clap::Args)]
@@ -63,12 +63,9 @@ pub(super) fn variables(cache: &Cache, context: &Context) -> Result<BTreeMap<&'s
     let (config, models) = (cache.config(), cache.inner.catalog.models.values());
     let mut used: Vec<ProviderKind> = models.map(|declared| declared.provider).collect();
     used.extend(config.provider_roots.keys());
-    let mut variables = BTreeMap::new();
-    for provider in used {
-        variables.extend(Root::of(provider, config, &context.environment)?.variables);
-    }
+    let mut variables = provider::variables(used, config, &context.environment)?;
     if config.offline.value {
-        variables.insert("HF_HUB_OFFLINE", PathBuf::from("1"));
+        variables.extend(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].map(|name| (name, PathBuf::from("1"))));
     }
     Ok(variables)
 }

@@ -107,7 +107,7 @@ impl Lock {
         }
         if self.names.is_empty() {
             // Of the catalog as it is now: another process may have added a model meanwhile.
-            let catalog = edit.catalog(&context.environment)?;
+            let catalog = edit.catalog(inner)?;
             let gone = |name: &&ModelName| !catalog.models.contains_key(*name);
             let gone: Vec<_> = edit.lock.models.keys().filter(gone).cloned().collect();
             for name in gone {

@@ -31,7 +31,7 @@ impl Remove {
         cache.inner.catalog.get(&self.name)?;
         let path = edit::catalog_path(&cache.inner);
         let mut edit = Edit::begin(&cache.inner)?;
-        let catalog = edit.catalog(&context.environment)?;
+        let catalog = edit.catalog(&cache.inner)?;
         let declared = catalog.get(&self.name)?;
         let name = &declared.name;
         if let Some(other) = catalog.models.values().find(|other| other.fallback.as_ref() == Some(name)) {
@@ -41,7 +41,7 @@ impl Remove {
         }
         let text = catalog_text::remove(edit.text.as_deref().unwrap_or_default(), name)?;
         // What is about to be written is read once more: a catalog that lost its meaning is worse than an error.
-        if edit::parse(&path, &text, &context.environment)?.models.len() + 1 != catalog.models.len() {
+        if edit::parse(&path, &text, &cache.inner)?.models.len() + 1 != catalog.models.len() {
             let message = format!("`{name}` stands in the catalog in a way that cannot be edited: take it out by hand");
             return Err(Error::Setting { name: "cache-harness.toml".to_owned(), message });
         }

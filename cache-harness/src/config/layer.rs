@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Overrides;
 use super::mirror::Mirror;
+use super::provider::Providers;
 use super::setting::{ApplicationCache, Origin, RemoteMode, Setting, Verify, WhenUnusable};
 use crate::address::{self, PlainHttp};
 use crate::document::{Placed, Table};
@@ -32,6 +33,7 @@ pub(super) struct Layer {
     pub(super) strict_budget: Option<Setting<bool>>,
     pub(super) when_unusable: Option<Setting<WhenUnusable>>,
     pub(super) provider_roots: BTreeMap<ProviderKind, Setting<PathBuf>>,
+    pub(super) providers: Providers,
     pub(super) application_caches: BTreeMap<String, ApplicationCache>,
     pub(super) remote_url: Option<String>,
     pub(super) remote_mode: Option<RemoteMode>,
@@ -59,6 +61,7 @@ impl Layer {
             strict_budget: self.strict_budget.or(weaker.strict_budget),
             when_unusable: self.when_unusable.or(weaker.when_unusable),
             provider_roots,
+            providers: self.providers.over(weaker.providers),
             application_caches,
             remote_url: self.remote_url.or(weaker.remote_url),
             remote_mode: self.remote_mode.or(weaker.remote_mode),
@@ -94,9 +97,13 @@ impl Layer {
         }
         if let Some(providers) = root.table("providers")? {
             for (name, mut provider) in providers.named_tables()? {
-                let kind = name.value.parse::<ProviderKind>();
-                let kind = kind.map_err(|message| provider.malformed(name.place, message, None))?;
-                if let Some(found) = provider.parsed("root", path)? {
+                let kind = provider_kind(&name, &provider)?;
+                let root = provider.parsed("root", path)?;
+                layer.providers.read(kind, &mut provider)?;
+                if let ProviderKind::Custom(_) = kind {
+                    provider.required("root", root.as_ref())?;
+                }
+                if let Some(found) = root {
                     layer.provider_roots.insert(kind, from_file(&provider, found));
                 }
                 provider.finish()?;
@@ -149,6 +156,25 @@ impl Layer {
     pub(super) fn from_flags(overrides: &Overrides) -> Self {
         let offline = overrides.offline.map(|value| Setting { value, origin: Origin::Flag("--offline") });
         Self { offline, ..Self::default() }
+    }
+}
+
+/// The provider of a table; one with a `layout` is the catalog's own.
+fn provider_kind(name: &Placed<&str>, table: &Table<'_>) -> Result<ProviderKind> {
+    let malformed = |message: String| table.malformed(name.place, message, None);
+    match (name.value.parse::<ProviderKind>(), table.has("layout")) {
+        (Ok(kind), false) => Ok(kind),
+        (Ok(kind), true) => {
+            Err(malformed(format!("`{kind}` has a layout of its own: `layout` is for a provider of another name")))
+        }
+        (Err(message), false) => Err(malformed(message)),
+        (Err(_), true) => {
+            let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            let is_name = name.value.len() <= 64 && !name.value.is_empty() && name.value.chars().all(word);
+            let shown = name.value.escape_debug();
+            let refused = || malformed(format!("`{shown}` cannot name a provider: letters, digits, `_` and `-` can"));
+            if is_name { Ok(ProviderKind::custom(name.value)) } else { Err(refused()) }
+        }
     }
 }
 

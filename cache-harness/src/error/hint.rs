@@ -1,6 +1,7 @@
 //! What helps, error by error.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use super::Error;
 
@@ -53,6 +54,7 @@ impl Error {
             Self::InUse { .. } => {
                 "give each project its own `root` for the provider in cache-harness.toml, or run them in turn".into()
             }
+            Self::Elsewhere { provider, variables, .. } => elsewhere(provider, variables),
             Self::Busy { .. } => "the holder may be stopped or hung: end it, and the lock is free at once".into(),
             Self::Unusable { .. } => {
                 "set `dir` in [cache] or CACHE_HARNESS_DIR to a writable folder on a local disk".into()
@@ -72,4 +74,17 @@ impl Error {
             }
         })
     }
+}
+
+fn elsewhere(provider: &str, variables: &[(String, PathBuf)]) -> String {
+    let waive = format!("where tests pass `model.path()` on, `check_environment = false` in [providers.{provider}]");
+    let lines: Vec<_> =
+        variables.iter().map(|(name, value)| format!("\n  {name} = {:?}", value.display().to_string())).collect();
+    if lines.is_empty() {
+        return format!("no variable leads it there: leave `root` out; or, {waive}");
+    }
+    format!(
+        "{waive}; else run the tests by `cache-harness run`, or set in [env] of .cargo/config.toml{}",
+        lines.concat()
+    )
 }

@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 
 pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, has_a_name, look, look_through, refuse_other_names};
 pub use place::LinkMode;
-pub(crate) use place::{Placing, Source, place, place_symlink, place_text};
+pub(crate) use place::{Placing, Source, has_no_symlinks, is_about_links, place, place_symlink, place_text};
 
 /// Who may use what is created here, whatever the umask: nobody but the user and the group writes to it.
 const FOLDER_MODE: u32 = 0o775;

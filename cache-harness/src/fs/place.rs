@@ -5,12 +5,14 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::{open, temporary_beside, write_temporary};
 use crate::digest::{Hashing, Sha256Digest};
 use crate::error::{Error, Result};
+use crate::suggestion::listed;
 
 /// How a file came to its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,31 @@ pub enum LinkMode {
     Symlink,
     /// An own file with the same bytes.
     Copy,
+}
+
+impl LinkMode {
+    /// The mode as it is written in `cache-harness.toml`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reflink => "reflink",
+            Self::Hardlink => "hardlink",
+            Self::Symlink => "symlink",
+            Self::Copy => "copy",
+        }
+    }
+}
+
+impl FromStr for LinkMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let modes = [Self::Copy, Self::Hardlink, Self::Reflink, Self::Symlink];
+        modes.into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| {
+            let known = listed(modes.map(Self::as_str));
+            format!("expected one of {known}, found `{}`", text.escape_debug())
+        })
+    }
 }
 
 /// Whether a placed file must be new or may take the place of what is there.
@@ -119,6 +146,18 @@ pub(crate) fn place_text(content: &[u8], tag: &str, path: &Path, placing: Placin
 /// A symbolic link at `target` that says `text.path`, whatever that leads to.
 pub(crate) fn place_symlink(text: Source<'_>, target: &Path, placing: Placing) -> Result<()> {
     place_by(LinkMode::Symlink, text, target, placing).map_err(Error::io("put a symbolic link at", target))
+}
+
+/// Whether making a symbolic link failed because the file system has none.
+pub(crate) fn has_no_symlinks(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied)
+}
+
+/// Whether a file could not be put somewhere because of the kind of link.
+pub(crate) fn is_about_links(error: &io::Error) -> bool {
+    let kinds =
+        [ErrorKind::Unsupported, ErrorKind::CrossesDevices, ErrorKind::PermissionDenied, ErrorKind::TooManyLinks];
+    kinds.contains(&error.kind()) || error.kind() == ErrorKind::InvalidInput
 }
 
 /// A name beside `target` that no other process or thread chooses.

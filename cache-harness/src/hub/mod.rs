@@ -11,7 +11,6 @@
 //! Pages come from the endpoint's own origin, or from where it redirects to, and the token goes to that origin only. A
 //! listing that contradicts itself is refused: it would decide what is pinned.
 
-mod blob_id;
 mod listing;
 mod moves;
 mod selection;
@@ -20,7 +19,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-pub(crate) use blob_id::blob_id;
+pub(crate) use crate::blob_id::blob_id;
 pub(crate) use listing::{Content, Listed};
 pub(crate) use moves::{Moved, Moves};
 pub(crate) use selection::select;

@@ -28,10 +28,10 @@ pub(crate) struct Moved {
 impl Moves {
     pub(crate) fn between(pins: &Pins, now: &[&Listed]) -> Self {
         let mut moves = Self::default();
-        let mut here: BTreeSet<String> = pins.files.iter().map(etag).collect();
+        let mut here: BTreeSet<String> = pins.files.iter().map(PinnedFile::hub_etag).collect();
         for listed in now {
             let pinned = pins.files.iter().find(|file| file.path.as_str() == listed.path);
-            if pinned.is_some_and(|file| etag(file) == listed.etag()) {
+            if pinned.is_some_and(|file| file.hub_etag() == listed.etag()) {
                 continue;
             }
             if here.insert(listed.etag()) {
@@ -56,15 +56,12 @@ impl Moves {
     }
 }
 
-fn etag(file: &PinnedFile) -> String {
-    file.etag.clone().unwrap_or_else(|| file.sha256.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::digest::Sha256Digest;
     use crate::hub::Content;
+    use crate::pins::Coverage;
 
     #[test]
     fn what_was_changed_added_and_removed_is_told_and_the_same_bytes_are_not_fetched() {
@@ -80,7 +77,7 @@ mod tests {
             file("model", 4, "old", Some(sha256("old").to_string())),
             file("same", 8, "same", Some(sha256("same").to_string())),
         ];
-        let pins = Pins { source: String::new(), commit: None, archive: None, files };
+        let pins = Pins { source: String::new(), commit: None, archive: None, coverage: Coverage::Unknown, files };
         let listed = |path: &str, size, content| Listed { path: path.to_owned(), size, content };
         let now = [
             listed("a.json", 16, Content::Small(oid("b"))),

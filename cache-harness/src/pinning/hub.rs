@@ -18,7 +18,7 @@ use crate::fetch::Address;
 use crate::hub::{Content, Head, Hub, Listed, blob_id, select};
 use crate::lock::Waiting;
 use crate::model::FilePath;
-use crate::pins::{MOST_BYTES, PinnedFile, Pins};
+use crate::pins::{Coverage, MOST_BYTES, PinnedFile, Pins};
 use crate::progress::Step;
 use crate::store::Store;
 
@@ -55,7 +55,9 @@ impl Pinning<'_> {
         let chosen =
             select(&listed, patterns).map_err(|message| Error::Setting { name: format!("`{repo}`"), message })?;
         let files = self.pin_files(declared, &head, &chosen.files)?;
-        let pins = Pins { source, commit: Some(head.commit), archive: None, files };
+        let is_complete = chosen.files.len() == listed.len();
+        let coverage = if is_complete { Coverage::Complete } else { Coverage::Unknown };
+        let pins = Pins { source, commit: Some(head.commit), archive: None, coverage, files };
         let left_out = chosen.left_out.iter().map(|file| file.path.clone()).collect();
         Ok(Pinned { pins, left_out, renamed: Some(head.repo).filter(|now| now != repo) })
     }

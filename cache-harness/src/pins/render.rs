@@ -15,7 +15,7 @@
 
 use std::fmt::Write as _;
 
-use super::{LockFile, PinnedFile, Pins, VERSION};
+use super::{Coverage, LockFile, PinnedFile, Pins, VERSION};
 use crate::digest::Sha256Digest;
 use crate::document::{key_text, string_text};
 use crate::model::ModelName;
@@ -58,6 +58,7 @@ impl Pins {
         let mut lines = vec![format!("[models.{}]", key_text(name.as_str()))];
         lines.push(format!("source = {}", string_text(&self.source)));
         lines.extend(self.commit.iter().map(|commit| format!("commit = {}", string_text(commit))));
+        lines.extend((self.coverage == Coverage::Complete).then(|| "complete = true".to_owned()));
         lines.extend(self.archive.iter().map(|archive| format!("archive = {}", archive.render())));
         lines.push("files = [".to_owned());
         lines.extend(self.files.iter().map(|file| format!("  {},", file.render())));

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::provider_kind::ProviderKind;
 
 const SHA: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -90,6 +91,7 @@ fn declared(source: Source, provider: ProviderKind, sha256: Option<Sha256Digest>
     let hub_id = Some("o/n".into());
     let plain_http = crate::address::PlainHttp::default();
     Declared {
+        links: None,
         name,
         source,
         builtin: None,
@@ -145,7 +147,7 @@ prop_compose! {
         for (number, file) in files.iter_mut().enumerate() {
             file.path = format!("{number}{}", file.path).parse().unwrap();
         }
-        Pins { source, commit: Some(commit), archive, files }
+        Pins { source, commit: Some(commit), archive, coverage: Coverage::Unknown, files }
     }
 }
 
@@ -190,10 +192,12 @@ fn sample() -> LockFile {
         source: "hub:o/n@main".into(),
         commit: Some("0".repeat(40)),
         archive: None,
+        coverage: Coverage::Complete,
         files: vec![file("a b", 10, Some(SHA)), file("c/d", 2, None)],
     };
     let archive = Some(file("m.zip", 7, None));
-    let unpacked = Pins { source: "unpack:m.zip".into(), commit: None, archive, files: vec![file("x", 1, None)] };
+    let (coverage, files) = (Coverage::Unknown, vec![file("x", 1, None)]);
+    let unpacked = Pins { source: "unpack:m.zip".into(), commit: None, archive, coverage, files };
     let models = BTreeMap::from([("o/n".parse().unwrap(), hub), ("v1.2".parse().unwrap(), unpacked)]);
     LockFile { path: "f".into(), models, newer: false }
 }
@@ -245,7 +249,7 @@ fn a_line_that_went_missing_is_refused_and_a_block_without_check_is_read() {
     let check = sample().models[&"o/n".parse().unwrap()].check(&"o/n".parse().unwrap());
     assert_eq!(
         parse(&edited).unwrap_err(),
-        "f:12:9: what stands in [models.\"o/n\"] is not what its `check` was written for\n\
+        "f:13:9: what stands in [models.\"o/n\"] is not what its `check` was written for\n\
          hint: take the block from version control; if the change is meant, delete this line, and \
          `cache-harness lock` writes it anew"
     );

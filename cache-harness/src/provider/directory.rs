@@ -5,16 +5,12 @@
 //! ```
 //! The root is `<cache dir>/models` unless configured.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Layout, READ_ONLY, Root, Subject};
+use super::{Layout, Root, Subject};
 
 pub(super) fn layout(root: &Path, subject: Subject<'_>) -> Layout {
-    Layout::plain(folder(root, subject), subject, READ_ONLY)
-}
-
-pub(super) fn folder(root: &Path, subject: Subject<'_>) -> PathBuf {
-    subject.name.as_str().split('/').fold(root.to_owned(), |path, part| path.join(part))
+    Layout::plain(subject.name.below(root), subject)
 }
 
 pub(super) fn root(configured: Option<&Path>, cache_dir: &Path) -> Root {

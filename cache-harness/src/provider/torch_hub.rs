@@ -7,12 +7,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Layout, READ_ONLY, Root, Subject, cache_home};
+use super::{Layout, Root, Subject, cache_home};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 
 pub(super) fn layout(root: &Path, subject: Subject<'_>) -> Layout {
-    Layout::plain(root.join("hub").join("checkpoints"), subject, READ_ONLY)
+    Layout::plain(root.join("hub").join("checkpoints"), subject)
 }
 
 pub(super) fn root(configured: Option<&Path>, environment: &Environment) -> Result<Root> {

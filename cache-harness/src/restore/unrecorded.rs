@@ -8,7 +8,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fs::{self, Found, Placing};
 use crate::model::{FilePath, ModelName};
-use crate::provider::{Item, Layout, Wanted};
+use crate::provider::{Differing, Item, Layout, Wanted};
 
 /// Makes `layout` true on disk without a record: for places that the cache does not look after.
 ///
@@ -47,10 +47,7 @@ fn place_item_unrecorded(
         fs::create_folders(parent)?;
     }
     let (Wanted::Bytes { file, sha256 } | Wanted::Pointer { file, sha256, .. }) = &item.wanted else {
-        if let (Wanted::Text(text), Found::Nothing) = (&item.wanted, fs::look(&item.path)?) {
-            fs::write_new(&item.path, text.as_bytes())?;
-        }
-        return Ok(());
+        return place_text(model, item);
     };
     match fs::look_through(&item.path)? {
         Found::File(_) if has_digest(&item.path, sha256)? => return Ok(()),
@@ -65,8 +62,26 @@ fn place_item_unrecorded(
         _ => blob(file, sha256)?,
     };
     let source = fs::Source { path: &source, digest: sha256, tag: fs::TEMPORARY };
-    match item.leads_to() {
-        Some(_) => fs::place_symlink(source, &item.path, Placing::New),
-        None => fs::place(source, &item.path, layout.ladder, Placing::New).map(drop),
+    match &item.wanted {
+        Wanted::Pointer { leads_to, .. } => match fs::place_symlink(source, &item.path, Placing::New) {
+            Err(Error::Io { source: error, .. }) if fs::has_no_symlinks(&error) => {
+                let source = fs::Source { path: leads_to, ..source };
+                fs::place(source, &item.path, layout.ladder, Placing::New).map(drop)
+            }
+            linked => linked,
+        },
+        _ => fs::place(source, &item.path, layout.ladder, Placing::New).map(drop),
+    }
+}
+
+fn place_text(model: &ModelName, item: &Item) -> Result<()> {
+    let Wanted::Text { text, differing } = &item.wanted else { return Ok(()) };
+    match (fs::look(&item.path)?, differing) {
+        (Found::Nothing, _) => fs::write_new(&item.path, text.as_bytes()),
+        (Found::File(_), Differing::Refused) if fs::read_text(&item.path)?.as_ref() == Some(text) => Ok(()),
+        (_, Differing::Refused) => {
+            Err(Error::Foreign { model: model.to_string(), file: super::own_name(&item.path), path: item.path.clone() })
+        }
+        (_, Differing::LeftAlone) => Ok(()),
     }
 }

@@ -99,6 +99,16 @@ pub(crate) struct Filled {
     pub(crate) bytes: u64,
 }
 
+impl Placed {
+    /// How a file of its own came to its place.
+    pub(crate) fn own_mode(&self) -> Option<LinkMode> {
+        match self.content {
+            Content::Blob { mode: mode @ (LinkMode::Copy | LinkMode::Reflink), .. } => Some(mode),
+            _ => None,
+        }
+    }
+}
+
 impl Entry {
     pub(crate) fn new(model: ModelName, provider: String, files: Vec<Recorded>) -> Self {
         let (memos, placed, folders) = <(BTreeMap<_, _>, Vec<_>, Vec<_>)>::default();

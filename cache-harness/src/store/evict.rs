@@ -113,6 +113,9 @@ impl Store {
                         && !self.is_younger_than(&found)
                         && fs::has_digest(&placed.path, sha256).map_err(Error::io("read", &placed.path))?)
             }
+            (Content::Blob { sha256, .. }, Found::Symlink(_)) => {
+                fs::read_symlink(&placed.path).is_some_and(|target| target == self.blob(sha256))
+            }
             (Content::Pointer { target, .. }, Found::Symlink(_)) => {
                 fs::read_symlink(&placed.path).as_ref() == Some(target)
             }

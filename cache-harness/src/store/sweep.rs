@@ -30,7 +30,9 @@ impl Placed {
     /// Whether it was announced, but not recorded as placed.
     pub(crate) fn is_intended(&self) -> bool {
         let proven = match &self.content {
-            Content::Blob { mode, .. } => self.proof.is_some() || *mode == LinkMode::Hardlink,
+            Content::Blob { mode, .. } => {
+                self.proof.is_some() || matches!(mode, LinkMode::Hardlink | LinkMode::Symlink)
+            }
             Content::Text(_) => self.proof.is_some(),
             // One that is there is whole; its target says whether it is ours.
             Content::Pointer { .. } => true,

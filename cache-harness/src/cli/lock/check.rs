@@ -80,7 +80,8 @@ fn reasons(declared: &Declared, locked: Option<&Pins>) -> Vec<String> {
     match (&declared.source, declared.sha256) {
         (Source::Path(path, _), _) => match pin_path(path) {
             Ok(files) => {
-                let now = Pins { source, commit: locked.commit.clone(), archive: None, files };
+                let now =
+                    Pins { source, commit: locked.commit.clone(), archive: None, coverage: locked.coverage, files };
                 let change = Change::between(&declared.name, Some(locked), Some(&now));
                 let differs = change.outcome != Outcome::Unchanged;
                 change.files.iter().filter(|_| differs).map(super::change::FileChange::line).collect()
