@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from its own layer and from those below.
 const LAYERS: &[&[&str]] = &[
-    &["units", "digest", "time", "environment", "model", "suggestion", "pattern", "corpus"],
+    &["units", "digest", "time", "environment", "model", "suggestion", "pattern", "corpus", "blob_id"],
     &["error", "address"],
     &["fs", "lock", "document", "notice", "progress", "unpack"],
     &["config", "builtin", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],
     &["fetch", "provider"],
     &["restore"],
-    &["archive", "ask", "cached_model", "fill", "bypass", "cache", "prepared", "proof"],
+    &["archive", "ask", "cached_model", "fill", "bypass", "cache", "prepared", "private", "proof"],
     &["report"],
     &["warm", "hub", "pinning"],
     &["harness"],

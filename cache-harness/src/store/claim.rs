@@ -27,9 +27,24 @@ impl Placed {
             && match &self.content {
                 Content::Blob { .. } => true,
                 Content::Pointer { target, .. } => leads_up_to_blobs(target),
-                // The only small file of a layout is a reference to a commit.
-                Content::Text(text) => text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                Content::Text(text) => is_small_file(text),
             }
+    }
+}
+
+/// Whether it is one of the small files that layouts have: a reference to a commit, the sidecar of a download, the listing
+/// of a repository, or what Ollama has beside the weights.
+fn is_small_file(text: &str) -> bool {
+    const BEGINNINGS: [&str; 3] = [
+        "{\n \"format_version\": 1,\n \"files\": {",
+        "{\"architecture\":\"amd64\",\"file_type\":\"\",\"model_families\":null,",
+        "{\"config\":{\"digest\":\"sha256:",
+    ];
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match text.lines().collect::<Vec<_>>().as_slice() {
+        [commit] if commit.len() == 40 && text.len() == 40 => is_hex(commit),
+        [commit, etag, stamp] => commit.len() == 40 && is_hex(commit) && is_hex(etag) && stamp.parse::<f64>().is_ok(),
+        _ => BEGINNINGS.iter().any(|beginning| text.starts_with(beginning)),
     }
 }
 

@@ -25,6 +25,7 @@ mod hub_refusals;
 mod inspect;
 mod kill;
 mod large;
+mod layouts;
 mod memory;
 mod merging;
 mod mirrors;
