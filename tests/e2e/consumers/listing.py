@@ -13,7 +13,7 @@ def entry(path, folder):
     data = path.read_bytes()
     git = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
     file = {"type": "file", "path": str(path.relative_to(folder)), "size": len(data), "oid": git}
-    if path.suffix == ".onnx":
+    if path.suffix in (".onnx", ".bin"):
         file["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
     return file
 
