@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use syn::LitStr;
 
 use crate::builtin;
-use crate::document::{self, Declaration, Pinning, Unreadable};
+use crate::document::{self, Declaration, Pinned, Pinning, Unreadable};
 use crate::errors::Errors;
+use crate::name::FULL;
+use crate::options::Options;
 use crate::provider;
-use crate::suggestion::near_miss;
+use crate::suggestion::{near_miss, one_of};
 
 /// Where the compiler runs.
 pub(crate) struct Surroundings {
@@ -42,21 +44,28 @@ impl Surroundings {
     }
 }
 
-/// Reports every name that isn't declared and pinned, and a provider that nobody knows; gives the files that this depends on.
+/// Reports every name that isn't declared and pinned, and so of the variant that the annotation wants of each, and a
+/// provider that nobody knows; gives the files that this depends on.
 pub(crate) fn check(
     names: &[LitStr],
-    provider: Option<&LitStr>,
+    options: &Options,
     surroundings: &Surroundings,
     errors: &mut Errors,
 ) -> Vec<PathBuf> {
     let Some(first) = names.first() else {
         return Vec::new();
     };
+    let (variant, provider) = (options.variant.as_ref(), options.provider.as_ref());
     let Some(catalog) = surroundings.catalog() else {
         for name in names {
-            if let Err(message) = check_without_catalog(&name.value(), &surroundings.manifest_dir) {
+            let text = name.value();
+            let model = text.strip_suffix(FULL).and_then(|model| model.strip_suffix('@')).unwrap_or(&text);
+            if let Err(message) = check_without_catalog(model, &surroundings.manifest_dir) {
                 errors.on(name, message);
             }
+        }
+        if let Some(variant) = variant.filter(|variant| variant.value() != FULL) {
+            errors.on(variant, "a built-in model has no variants\nhint: a `cache-harness.toml` can declare them");
         }
         check_provider(provider, &[], errors);
         return Vec::new();
@@ -74,10 +83,9 @@ pub(crate) fn check(
         errors.on(first, message);
     }
     if let (Ok(declared), Ok(pinned)) = (declared, pinned) {
+        let files = Files { catalog: &catalog, declared, pinned };
         for name in names {
-            if let Err(message) = check_name(&name.value(), &catalog, &declared, &pinned) {
-                errors.on(name, message);
-            }
+            files.check(name, variant, errors);
         }
     }
     let mut files = vec![catalog, lock_file];
@@ -93,25 +101,108 @@ fn check_provider(provider: Option<&LitStr>, described: &[String], errors: &mut 
     }
 }
 
-fn check_name(
+/// What the two files say.
+struct Files<'f> {
+    catalog: &'f Path,
+    declared: BTreeMap<String, Declaration>,
+    pinned: BTreeMap<String, Pinned>,
+}
+
+impl Files<'_> {
+    /// Reports what is wrong with one name, on the name or on the option that wants a variant of it.
+    fn check(&self, name: &LitStr, variant: Option<&LitStr>, errors: &mut Errors) {
+        let text = name.value();
+        if let Some((model, named)) = text.split_once('@') {
+            if variant.is_some() {
+                errors.on(name, format!("`{text}` names a variant, and so does the option `variant`"));
+            }
+            let exact = if named == FULL { model } else { &text };
+            if let Err(message) = self.check_declared(model).and_then(|()| self.check_one(exact)) {
+                errors.on(name, message);
+            }
+            return;
+        }
+        if let Err(message) = self.check_declared(&text) {
+            errors.on(name, message);
+            return;
+        }
+        let Some(variant) = variant else {
+            // The environment may choose any of them.
+            let variants = self.variants(&text).map(|variant| format!("{text}@{variant}"));
+            for exact in std::iter::once(text.clone()).chain(variants) {
+                if let Err(message) = self.check_one(&exact) {
+                    errors.on(name, message);
+                }
+            }
+            return;
+        };
+        let checked = match variant.value().as_str() {
+            FULL => self.check_one(&text),
+            word => self.check_one(&format!("{text}@{word}")),
+        };
+        if let Err(message) = checked {
+            errors.on(variant, message);
+        }
+    }
+
+    /// The variants of a model.
+    fn variants(&self, model: &str) -> impl Iterator<Item = &str> {
+        self.declared.keys().filter_map(move |name| name.strip_prefix(model)?.strip_prefix('@'))
+    }
+
+    fn check_declared(&self, name: &str) -> Result<(), String> {
+        if self.declared.contains_key(name) {
+            return Ok(());
+        }
+        builtin::check(name).unwrap_or_else(|| {
+            let hint = unknown_name_hint(name, &self.declared);
+            Err(format!("no model named `{name}` in `{}`\nhint: {hint}", self.catalog.display()))
+        })
+    }
+
+    /// Whether the model or variant of just this name is there; of a variant the model is.
+    fn check_one(&self, name: &str) -> Result<(), String> {
+        match (self.declared.get(name), name.split_once('@')) {
+            (Some(declaration), Some((model, _))) if declaration.stand_in => {
+                let signature = |name: &str| self.pinned.get(name)?.signature.as_ref();
+                check_pins(name, self.catalog, declaration, &self.pinned)
+                    .and_then(|()| check_stand_in((name, signature(name)), (model, signature(model))))
+            }
+            (Some(declaration), _) => check_pins(name, self.catalog, declaration, &self.pinned),
+            // It was checked with its model: a built-in one.
+            (None, None) => Ok(()),
+            (None, Some((model, variant))) => Err(self.unknown_variant(model, variant)),
+        }
+    }
+
+    fn unknown_variant(&self, model: &str, variant: &str) -> String {
+        let known: Vec<&str> = self.variants(model).collect();
+        let hint = match near_miss(variant, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? Else "),
+            None if known.is_empty() => String::new(),
+            None => format!("it has {}; else ", one_of(&known, |known| format!("`{known}`"))),
+        };
+        format!(
+            "the model `{model}` has no variant `{variant}` in `{}`\n\
+             hint: {hint}run `cache-harness add {model}@{variant} SOURCE`",
+            self.catalog.display()
+        )
+    }
+}
+
+/// Whether a declared model or variant is pinned, and from its source.
+fn check_pins(
     name: &str,
     catalog: &Path,
-    declared: &BTreeMap<String, Declaration>,
-    pinned: &BTreeMap<String, String>,
+    declaration: &Declaration,
+    pinned: &BTreeMap<String, Pinned>,
 ) -> Result<(), String> {
-    let Some(declaration) = declared.get(name) else {
-        if let Some(checked) = builtin::check(name) {
-            return checked;
-        }
-        let hint = unknown_name_hint(name, declared);
-        return Err(format!("no model named `{name}` in `{}`\nhint: {hint}", catalog.display()));
-    };
     let unconfirmed = if declaration.builtin.is_some() { " --accept-unconfirmed" } else { "" };
     let declaration = &match &declaration.builtin {
         Some(known) => builtin_declaration(name, known)?,
         None => declaration.clone(),
     };
-    match (pinned.get(name), &declaration.source) {
+    match (pinned.get(name).map(|pinned| &pinned.source), &declaration.source) {
         (None, _) if declaration.pinning == Pinning::LockFile => Err(format!(
             "the model `{name}` is declared in `{}`, but not pinned in the lock file beside it\nhint: run `cache-harness lock {name}{unconfirmed}`",
             catalog.display()
@@ -124,6 +215,19 @@ fn check_name(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a stand-in is known to declare what its model does; of each name and signature.
+fn check_stand_in(
+    (name, own): (&str, Option<&String>),
+    (model, models): (&str, Option<&String>),
+) -> Result<(), String> {
+    let reason = match (own, models) {
+        (Some(own), Some(models)) if own == models => return Ok(()),
+        (Some(_), Some(_)) => format!("has another signature than `{model}`"),
+        _ => format!("was not compared with `{model}`"),
+    };
+    Err(format!("the stand-in `{name}` {reason}\nhint: run `cache-harness lock {model} {name}`"))
 }
 
 /// What the built-in model that `name` is declared as says of its source.
@@ -152,14 +256,15 @@ fn check_without_catalog(name: &str, folder: &Path) -> Result<(), String> {
 
 fn unknown_name_hint(name: &str, declared: &BTreeMap<String, Declaration>) -> String {
     const SHOWN: usize = 8;
-    let known = near_miss(name, declared.keys().map(String::as_str)).map(ToOwned::to_owned);
+    let declared: Vec<&String> = declared.keys().filter(|known| !known.contains('@')).collect();
+    let known = near_miss(name, declared.iter().map(|known| known.as_str())).map(ToOwned::to_owned);
     if let Some(known) = known.or_else(|| builtin::nearest(name)) {
         return format!("did you mean `{known}`?");
     }
     if declared.is_empty() {
         return format!("it declares none; run `cache-harness add {name} SOURCE`");
     }
-    let shown: Vec<_> = declared.keys().take(SHOWN).map(|known| format!("`{known}`")).collect();
+    let shown: Vec<_> = declared.iter().take(SHOWN).map(|known| format!("`{known}`")).collect();
     let more = match declared.len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -170,12 +275,14 @@ fn unknown_name_hint(name: &str, declared: &BTreeMap<String, Declaration>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
     use proc_macro2::Span;
 
     /// What is reported on the name `minilm`.
     fn report(surroundings: &Surroundings) -> String {
         let mut errors = Errors::default();
-        check(&[LitStr::new("minilm", Span::call_site())], None, surroundings, &mut errors);
+        check(&[LitStr::new("minilm", Span::call_site())], &Options::default(), surroundings, &mut errors);
         errors.into_compile_errors().map_or_else(String::new, |errors| errors.to_string())
     }
 
@@ -194,7 +301,7 @@ mod tests {
         let surroundings = Surroundings { manifest_dir: folder.path().to_owned(), configured: None };
         let report = |name| {
             let mut errors = Errors::default();
-            check(&[LitStr::new(name, Span::call_site())], &surroundings, &mut errors);
+            check(&[LitStr::new(name, Span::call_site())], &Options::default(), &surroundings, &mut errors);
             errors.into_compile_errors().map_or_else(String::new, |errors| errors.to_string())
         };
         assert_eq!(report("openai-whisper/tiny"), "");
@@ -210,6 +317,33 @@ mod tests {
         let report = report(&surroundings);
         assert!(report.contains("could not read `"), "{report}");
         assert!(report.contains("elsewhere.toml"), "{report}");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test writes the files that it checks")]
+    fn a_stand_in_has_to_have_the_signature_of_its_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write(
+            "cache-harness.toml",
+            "[models.minilm]\npath = 'a'\n[models.minilm.variants.mini]\npath = 'b'\nstand_in = true\n",
+        );
+        let report = |model: &str, mini: &str| {
+            let block = |name, source, signature| format!("[models.{name}]\nsource = 'path:{source}'\n{signature}\n");
+            write("cache-harness.lock", &(block("minilm", "a", model) + &block("'minilm@mini'", "b", mini)));
+            report(&Surroundings { manifest_dir: folder.path().to_owned(), configured: None })
+        };
+        let (one, other) = ("signature = '0123456789abcdef'", "signature = '0123456789abcde0'");
+        assert_eq!(report(one, one), "");
+        for (model, mini, expected) in [
+            (one, other, "the stand-in `minilm@mini` has another signature than `minilm`"),
+            (one, "", "the stand-in `minilm@mini` was not compared with `minilm`"),
+            ("", one, "the stand-in `minilm@mini` was not compared with `minilm`"),
+            ("", "", "run `cache-harness lock minilm minilm@mini`"),
+        ] {
+            let report = report(model, mini);
+            assert!(report.contains(expected), "{report}");
+        }
     }
 
     #[test]

@@ -17,6 +17,16 @@ pub(crate) struct Declaration {
     pub(crate) pinning: Pinning,
     /// The built-in model that stands for its source.
     pub(crate) builtin: Option<String>,
+    /// Whether it is a variant that must have the signature of its model.
+    pub(crate) stand_in: bool,
+}
+
+/// What the lock file says of one model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pinned {
+    pub(crate) source: String,
+    /// Of a stand-in, and of a model that has one.
+    pub(crate) signature: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +43,17 @@ pub(crate) fn declarations(path: &Path) -> Result<BTreeMap<String, Declaration>,
     declarations_in(path, &text)
 }
 
-/// The models of a catalog with this text.
+/// The models of a catalog with this text, and their variants under `model@variant`.
 pub(crate) fn declarations_in(path: &Path, text: &str) -> Result<BTreeMap<String, Declaration>, Unreadable> {
-    let models = models(path, text)?;
-    Ok(models.into_iter().map(|(name, model)| (name, declaration(&model))).collect())
+    let mut declarations = BTreeMap::new();
+    for (name, model) in models(path, text)? {
+        let variants = model.get("variants").and_then(|variants| variants.get_ref().as_table());
+        for (variant, table) in variants.into_iter().flatten() {
+            declarations.insert(format!("{name}@{}", variant.get_ref()), declaration(table.get_ref()));
+        }
+        declarations.insert(name, declaration(&model));
+    }
+    Ok(declarations)
 }
 
 /// The providers whose layout the catalog at `path` describes.
@@ -47,16 +64,20 @@ pub(crate) fn described_providers(path: &Path) -> Result<Vec<String>, Unreadable
     Ok(described.map(|(name, _)| name).collect())
 }
 
-/// The `source` of every model in the lock file at `path`; nothing where there is no such file.
-pub(crate) fn pins(path: &Path) -> Result<BTreeMap<String, String>, Unreadable> {
+/// The pins of every model in the lock file at `path`; nothing where there is no such file.
+pub(crate) fn pins(path: &Path) -> Result<BTreeMap<String, Pinned>, Unreadable> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(unreadable(path, &error)),
     };
     let models = models(path, &text)?;
-    let source = |model: DeValue<'_>| Some(model.get("source")?.get_ref().as_str()?.to_owned());
-    Ok(models.into_iter().filter_map(|(name, model)| Some((name, source(model)?))).collect())
+    let text = |model: &DeValue<'_>, key| Some(model.get(key)?.get_ref().as_str()?.to_owned());
+    let pinned = |model: &DeValue<'_>| {
+        let signature = text(model, "signature");
+        text(model, "source").map(|source| Pinned { source, signature })
+    };
+    Ok(models.into_iter().filter_map(|(name, model)| Some((name, pinned(&model)?))).collect())
 }
 
 /// The lock file that belongs to the catalog at `path`.
@@ -96,7 +117,8 @@ fn declaration(model: &DeValue<'_>) -> Declaration {
     };
     let pinned = first_url(model).is_some() && text("sha256").is_some() && way(model) == "urls";
     let pinning = if pinned { Pinning::Catalog } else { Pinning::LockFile };
-    Declaration { source, pinning, builtin: text("builtin").map(ToOwned::to_owned) }
+    let stand_in = model.get("stand_in").and_then(|value| value.get_ref().as_bool()).unwrap_or(false);
+    Declaration { source, pinning, builtin: text("builtin").map(ToOwned::to_owned), stand_in }
 }
 
 fn first_url<'model>(model: &'model DeValue<'_>) -> Option<&'model str> {

@@ -34,7 +34,7 @@ use crate::{attribute, catalog};
 pub(crate) fn expand(arguments: &TokenStream, item: &TokenStream, surroundings: &Surroundings) -> TokenStream {
     let mut errors = Errors::default();
     let arguments = Arguments::read(arguments, &mut errors);
-    let files = catalog::check(&arguments.names, arguments.options.provider.as_ref(), surroundings, &mut errors);
+    let files = catalog::check(&arguments.names, &arguments.options, surroundings, &mut errors);
     let function: Function = match syn::parse2(item.clone()) {
         Ok(function) => function,
         Err(error) => {

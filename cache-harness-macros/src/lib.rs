@@ -50,6 +50,7 @@ use proc_macro::TokenStream;
 /// | `verify` | `"memo"`; `"always"`: hash every byte, also on a hit | what the catalog says |
 /// | `on_missing` | `"fail"`; `"skip"`: the test passes and the report lists it as skipped | `"fail"` |
 /// | `offline` | `true`: open no socket; `false` | what the catalog says |
+/// | `variant` | a variant that each model has; `"full"`: the model itself | what the environment chooses |
 /// | `fallback` | `false`: don't try the model's fallback; `true` | `true` |
 ///
 /// # Examples
@@ -65,6 +66,10 @@ use proc_macro::TokenStream;
 /// #[case::stereo(2)]
 /// fn hears_channels(#[case] channels: u16, model: CachedModel) { … }
 ///
+/// #[cached_model("whisper-tiny@q5")] // always this variant; as `variant = "q5"` does for all models named
+/// #[test]
+/// fn hears_with_few_bits(model: CachedModel) { … }
+///
 /// // No parameter: the model is simply there, where hf-hub looks.
 /// #[cached_model("minilm")]
 /// #[tokio::test(flavor = "multi_thread")]
@@ -73,8 +78,9 @@ use proc_macro::TokenStream;
 ///
 /// # Errors
 ///
-/// Compilation fails on the token at fault, with the command or spelling that helps, when a name is unknown,
-/// unpinned or pinned from another source than the catalog declares, when either file is malformed, when an option or
+/// Compilation fails on the token at fault, with the command or spelling that helps, when a name or variant is unknown,
+/// unpinned or pinned from another source than the catalog declares (where the annotation names no variant, so must be
+/// all of them, for the environment may choose any), when either file is malformed, when an option or
 /// a parameter doesn't fit, when no test attribute follows, and when `#[should_panic]` has no `expected` text.
 /// Editing `cache-harness.toml` or `cache-harness.lock` compiles the test again.
 #[proc_macro_attribute]

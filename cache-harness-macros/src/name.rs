@@ -1,7 +1,27 @@
 //! What may name a model: the rule of `cache_harness::ModelName`, told at compile time.
 
-/// Why `name` can't name a model, to be read after the name.
+/// What stands for a model itself wherever a variant can be named.
+pub(crate) const FULL: &str = "full";
+
+/// Why `name` can't name a model or, behind `@`, one of its variants, to be read after the name.
 pub(crate) fn check(name: &str) -> Result<(), &'static str> {
+    let (name, variant) = name.split_once('@').map_or((name, None), |(name, variant)| (name, Some(variant)));
+    check_model(name)?;
+    match variant {
+        Some(variant) if !is_variant(variant) => {
+            Err("names no variant behind `@`: it is a word of letters, digits, `.`, `_` and `-`")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a variant may be called so; `full` is the model itself.
+pub(crate) fn is_variant(word: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !word.is_empty() && !matches!(word, "." | "..") && word.chars().all(allowed)
+}
+
+fn check_model(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("is empty");
     }

@@ -5,6 +5,7 @@ use quote::quote;
 use syn::{Ident, LitBool, LitStr};
 
 use crate::errors::Errors;
+use crate::name;
 use crate::suggestion::{near_miss, one_of};
 
 enum Values {
@@ -12,6 +13,8 @@ enum Values {
     /// A name that the catalog may have to confirm.
     Provider,
     Truth,
+    /// A variant of the models; the catalog knows which there are.
+    Variant,
 }
 
 const OPTIONS: &[(&str, Values)] = &[
@@ -21,6 +24,7 @@ const OPTIONS: &[(&str, Values)] = &[
     ("on_missing", Values::Words(&["fail", "skip"])),
     ("offline", Values::Truth),
     ("fallback", Values::Truth),
+    ("variant", Values::Variant),
 ];
 
 /// What becomes of a test whose model can't be had.
@@ -38,6 +42,8 @@ pub(crate) struct Options {
     fields: Vec<TokenStream>,
     pub(crate) provider: Option<LitStr>,
     pub(crate) on_missing: OnMissing,
+    /// The variant to take of each model.
+    pub(crate) variant: Option<LitStr>,
 }
 
 impl Options {
@@ -59,6 +65,11 @@ impl Options {
                 field
             }),
             Values::Truth => truth(&text, value).map(|literal| quote!(::core::option::Option::Some(#literal))),
+            Values::Variant => variant(&text, value).map(|literal| {
+                let field = quote!(::core::option::Option::Some(#literal));
+                self.variant = Some(literal);
+                field
+            }),
         };
         match field {
             Ok(field) => self.fields.push(quote!(#option: #field)),
@@ -120,4 +131,17 @@ fn provider(value: &TokenStream) -> syn::Result<LitStr> {
 fn truth(option: &str, value: &TokenStream) -> syn::Result<LitBool> {
     syn::parse2(value.clone())
         .map_err(|_| syn::Error::new_spanned(value, format!("`{option}` is `true` or `false`, without quotes")))
+}
+
+fn variant(option: &str, value: &TokenStream) -> syn::Result<LitStr> {
+    match syn::parse2::<LitStr>(value.clone()) {
+        Ok(literal) if name::is_variant(&literal.value()) => Ok(literal),
+        _ => {
+            let message = format!(
+                "`{option}` is the name of a variant in quotes: letters, digits, `.`, `_` and `-`; `\"full\"` is the \
+                 model itself"
+            );
+            Err(syn::Error::new_spanned(value, message))
+        }
+    }
 }

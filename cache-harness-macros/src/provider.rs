@@ -30,12 +30,11 @@ pub(crate) fn check(provider: &LitStr, described: &[String]) -> Result<(), Strin
     if all.contains(&value.as_str()) {
         return Ok(());
     }
-    let hint = match near_miss(&value, all.iter().copied()) {
-        Some(near) => format!("did you mean `\"{near}\"`?"),
-        None => {
-            let known = one_of(&all, |name| format!("`{name}`"));
-            format!("it is {known}, or one whose `layout` [providers.NAME] of `cache-harness.toml` describes")
-        }
+    let hint = if let Some(near) = near_miss(&value, all.iter().copied()) {
+        format!("did you mean `\"{near}\"`?")
+    } else {
+        let known = one_of(&all, |name| format!("`{name}`"));
+        format!("it is {known}, or one whose `layout` [providers.NAME] of `cache-harness.toml` describes")
     };
     Err(format!("no provider is named `{}`\nhint: {hint}", value.escape_debug()))
 }

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use crate::config::Verify;
 use crate::event::Via;
+use crate::model::FULL;
 use crate::provider_kind::ProviderKind;
 
 /// A request for a model.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask<'a> {
     pub(crate) name: &'a str,
+    /// The variant that the annotation names; `full` for the model itself.
+    pub(crate) variant: Option<&'a str>,
     pub(crate) provider: Option<ProviderKind>,
     pub(crate) place: Place,
     pub(crate) verify: Option<Verify>,
@@ -53,6 +56,7 @@ impl<'a> Ask<'a> {
     pub(crate) fn new(name: &'a str, via: Via) -> Self {
         Self {
             name,
+            variant: None,
             provider: None,
             place: Place::Provider,
             verify: None,
@@ -63,5 +67,10 @@ impl<'a> Ask<'a> {
             test: None,
             site: None,
         }
+    }
+
+    /// A request for the model or variant of just this name, whatever the settings choose.
+    pub(crate) fn exactly(name: &'a str, via: Via) -> Self {
+        Self { variant: Some(FULL), ..Self::new(name, via) }
     }
 }

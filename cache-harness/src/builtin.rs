@@ -155,6 +155,7 @@ fn read(text: &str) -> Result<BTreeMap<ModelName, Builtin>> {
             name.clone(),
             &mut table,
             &Providers::default(),
+            None,
             Path::new("/"),
             &Environment::default(),
         )?;
@@ -214,7 +215,14 @@ mod tests {
         let (size, sha256) = builtin.expected.unwrap();
         let pins = |size, sha256| {
             let file = PinnedFile { path: "ggml-tiny.bin".parse().unwrap(), size: Some(size), sha256, etag: None };
-            Pins { source: String::new(), commit: None, archive: None, coverage: Coverage::Unknown, files: vec![file] }
+            Pins {
+                source: String::new(),
+                commit: None,
+                archive: None,
+                signature: None,
+                coverage: Coverage::Unknown,
+                files: vec![file],
+            }
         };
         assert!(builtin.confirm(&pins(size, sha256)).is_ok());
         assert!(builtin.confirm(&pins(size + 1, sha256)).is_err());

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::event::{self, Event, Log, Outcome, Recorded, Request, Via};
 use crate::fetch::{Effort, Fetcher};
 use crate::fs::LinkMode;
-use crate::model::ModelName;
+use crate::model::{FULL, ModelName};
 use crate::pins::LockFile;
 use crate::prepared::Prepared;
 use crate::private::Private;
@@ -139,11 +139,12 @@ impl Cache {
         let mut account = Account::default();
         let failed = |model: &str| self.inner.progress.step(Step::Failed { model });
         let met = self.inner.meet(ask, &mut account).or_else(|error| {
-            failed(ask.name);
+            let asked = self.inner.chosen_name(ask);
+            failed(&asked);
             let fallback = self.inner.fallback(ask, &error);
             let Some(name) = fallback else { return Err(error) };
-            notice::warn(&format!("`{name}` stands in for `{}`, whose sources failed: {error}", ask.name));
-            let ask = Ask { name: name.as_str(), ..ask.clone() };
+            notice::warn(&format!("`{name}` stands in for `{asked}`, whose sources failed: {error}"));
+            let ask = Ask { name: name.as_str(), variant: Some(FULL), ..ask.clone() };
             let met = self.inner.meet(&ask, &mut account).inspect_err(|_| failed(ask.name))?;
             Ok(CachedModelParts { outcome: Outcome::Fallback, ..met })
         });
@@ -175,10 +176,11 @@ impl Cache {
                     request.saved_seconds = (parts.fill_seconds - seconds).max(0.0);
                 }
                 if parts.outcome == Outcome::Fallback {
-                    request.fallback_for = Some(ask.name.to_owned());
+                    request.fallback_for = Some(self.inner.chosen_name(ask));
                 }
             }
             Err(error) => {
+                request.model = self.inner.chosen_name(ask);
                 request.reason = Some(error.to_string());
                 if ask.on_missing == OnMissing::Skip {
                     request.outcome = Outcome::Skip;
@@ -194,7 +196,7 @@ impl Cache {
 
     fn hand_over(&self, ask: &Ask<'_>, parts: CachedModelParts, fetched_bytes: u64) -> CachedModel {
         let CachedModelParts { prepared, folder, files, outcome, bytes, lease, private, .. } = parts;
-        let fallback_for = (outcome == Outcome::Fallback).then(|| ask.name.parse().ok()).flatten();
+        let fallback_for = (outcome == Outcome::Fallback).then(|| self.inner.chosen_name(ask).parse().ok()).flatten();
         let held = Held { lease, private, cache: Arc::clone(&self.inner) };
         CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, held }
     }
@@ -275,7 +277,7 @@ impl Inner {
         if forbidden {
             return None;
         }
-        self.catalog.get(ask.name).ok()?.fallback.clone()
+        self.chosen(ask).ok()?.declared.fallback.clone()
     }
 
     pub(crate) fn budget(&self) -> Budget {

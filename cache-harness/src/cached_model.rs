@@ -84,10 +84,16 @@ impl Drop for Held {
 }
 
 impl CachedModel {
-    /// The model's name in the catalog: the fallback's if that stood in.
+    /// The model's name as it was asked for: the fallback's if that stood in.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.prepared.name().as_str()
+        self.prepared.asked_name()
+    }
+
+    /// The variant that was taken; `None` for the model itself.
+    #[must_use]
+    pub fn variant(&self) -> Option<&str> {
+        self.prepared.name().variant()
     }
 
     /// The model that was asked for, if this one stands in for it.
@@ -151,7 +157,7 @@ impl fmt::Debug for CachedModel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("CachedModel")
-            .field("name", &self.name())
+            .field("name", &self.prepared.name().as_str())
             .field("path", &self.folder)
             .field("outcome", &self.outcome)
             .finish_non_exhaustive()

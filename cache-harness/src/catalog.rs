@@ -7,14 +7,20 @@ use crate::address::{self, PlainHttp};
 use crate::builtin::{self, Builtin, Status};
 use crate::config::{Providers, read_links};
 use crate::digest::Sha256Digest;
-use crate::document::{Place, Placed, Table};
+use crate::document::{Place, Placed, Table, key_text};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fs::LinkMode;
-use crate::model::{FilePath, ModelName};
+use crate::model::{FULL, FilePath, ModelName};
 use crate::provider_kind::ProviderKind;
 use crate::suggestion::nearest;
-use crate::unpack::Format;
+
+mod sources;
+mod variants;
+
+pub(crate) use self::variants::{Choice, On};
+
+use self::sources::{only_with, read_source};
 
 /// The models of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +52,22 @@ pub(crate) struct Declared {
     pub(crate) plain_http: PlainHttp,
     pub(crate) capabilities: Vec<String>,
     pub(crate) description: Option<String>,
+    /// When this variant is taken without anybody asking for it.
+    pub(crate) on: Option<On>,
+    /// Whether this variant is a small stand-in that has the tensor names and inputs of its model.
+    pub(crate) stand_in: bool,
     /// The line of the model's header, from 1.
     pub(crate) line: usize,
 }
 
 impl Declared {
+    /// The header of its table in the catalog, without brackets.
+    #[cfg(feature = "cli")]
+    pub(crate) fn header(&self) -> String {
+        let model = format!("models.{}", key_text(self.name.model()));
+        self.name.variant().map_or(model.clone(), |variant| format!("{model}.variants.{}", key_text(variant)))
+    }
+
     /// Whether the built-in catalogue pins it, so that it needs no block in the lock file.
     pub(crate) fn is_pinned_by_builtin(&self) -> bool {
         self.builtin.is_some_and(|builtin| builtin.status == Status::Primary)
@@ -112,20 +129,38 @@ impl Catalog {
         let mut catalog = Self::empty(path.parent().unwrap_or(path));
         catalog.path = Some(path.to_owned());
         let Some(models) = root.table("models")? else { return Ok(catalog) };
-        let mut fallbacks = Vec::new();
+        let (mut fallbacks, mut inherited) = (Vec::new(), Vec::new());
         for (key, mut table) in models.named_tables()? {
             let name = key.value.parse::<ModelName>();
             let name = name.map_err(|error| table.malformed(key.place, format!("the model name {error}"), None))?;
+            if let Some(variant) = name.variant() {
+                let message = format!("the model name `{name}` has an `@`, which stands before a variant");
+                let hint = format!("declare it in [models.{}.variants.{variant}]", key_text(name.model()));
+                return Err(table.malformed(key.place, message, Some(hint)));
+            }
             let fallback = table.parsed("fallback", str::parse::<ModelName>)?;
-            let mut declared = read_model(name.clone(), &mut table, providers, &catalog.start, environment)?;
+            let variants = table.table("variants")?;
+            let mut declared = read_model(name.clone(), &mut table, providers, None, &catalog.start, environment)?;
             declared.line = table.line(key.place);
             if let Some(Placed { value, place }) = fallback {
                 declared.fallback = Some(value);
                 fallbacks.push((name.clone(), place));
             }
             table.finish()?;
+            if let Some(table) = variants {
+                for variants::Read { declared, fallback } in
+                    variants::read(&declared, table, providers, &catalog.start, environment)?
+                {
+                    match fallback {
+                        Some(place) => fallbacks.push((declared.name.clone(), place)),
+                        None => inherited.push(declared.name.clone()),
+                    }
+                    catalog.models.insert(declared.name.clone(), declared);
+                }
+            }
             catalog.models.insert(name, declared);
         }
+        catalog.drop_inherited_circles(&inherited);
         for (name, place) in fallbacks {
             catalog.check_fallback(&name, place, root)?;
         }
@@ -153,8 +188,10 @@ impl Catalog {
         self.models.keys().map(ModelName::as_str)
     }
 
-    /// The model named `name`; one that nobody declares may be a built-in one.
+    /// The model or variant named `name`; one that nobody declares may be a built-in one.
     pub(crate) fn get(&self, name: &str) -> Result<&Declared> {
+        let itself = name.strip_suffix(FULL).and_then(|name| name.strip_suffix('@'));
+        let name = itself.filter(|model| !model.contains('@')).unwrap_or(name);
         if let Some(found) = name.parse().ok().and_then(|name: ModelName| self.models.get(&name)) {
             return Ok(found);
         }
@@ -168,11 +205,12 @@ impl Catalog {
     }
 }
 
-/// The model in `table`, without its fallback and line.
+/// The model in `table`, without its fallback and line; a variant of `model`, if there is one.
 pub(crate) fn read_model(
     name: ModelName,
     table: &mut Table<'_>,
     providers: &Providers,
+    model: Option<&Declared>,
     folder: &Path,
     environment: &Environment,
 ) -> Result<Declared> {
@@ -193,12 +231,14 @@ pub(crate) fn read_model(
         return Err(table.malformed(found.place, only_with(table, "sha256", "urls"), Some(hint.into())));
     }
     let provider = table.parsed("provider", |name| providers.kind(name))?.map(|found| found.value);
-    let provider = provider.or(builtin.map(|builtin| builtin.declared.provider));
+    let provider = provider.or(model.map(|model| model.provider)).or(builtin.map(|builtin| builtin.declared.provider));
     let hub_id = table.parsed("hub_id", parse_repo)?;
     let repo = if let Source::Hub { repo, .. } = &source { Some(repo.clone()) } else { None };
     let provider = provider.unwrap_or(if repo.is_some() { ProviderKind::Huggingface } else { ProviderKind::Directory });
+    // Where the model itself is looked for, there its variants are.
+    let inherited = model.and_then(|model| model.hub_id.clone());
     let hub_id = match (provider, hub_id) {
-        (kind, None) if repo.is_none() && kind.needs_hub_id() => {
+        (kind, None) if repo.is_none() && inherited.is_none() && kind.needs_hub_id() => {
             let message = format!("missing `hub_id` {}: provider `{kind}` needs it", table.label());
             let hint = "write the id under which the model is loaded, such as `owner/name`";
             return Err(table.malformed(table.place(), message, Some(hint.into())));
@@ -208,10 +248,13 @@ pub(crate) fn read_model(
             let message = format!("`hub_id` {} is nothing that provider `{kind}` uses", table.label());
             return Err(table.malformed(found.place, message, None));
         }
+        (kind, None) if kind.takes_hub_id() => inherited.or(repo),
         (_, None) => repo,
     };
-    let links = read_links(provider, table)?;
-    let capabilities = table.strings("capabilities")?.unwrap_or_default();
+    let links = read_links(provider, table)?.or(model.and_then(|model| model.links));
+    let capabilities = table.strings("capabilities")?;
+    let capabilities = capabilities.map(|words| words.into_iter().map(|word| word.value.to_owned()).collect());
+    let description = table.string("description")?.map(|found| found.value.to_owned());
     Ok(Declared {
         name,
         source,
@@ -222,115 +265,12 @@ pub(crate) fn read_model(
         fallback: None,
         sha256: sha256.map(|found| found.value).or(builtin.and_then(|builtin| builtin.declared.sha256)),
         plain_http,
-        capabilities: capabilities.into_iter().map(|word| word.value.to_owned()).collect(),
-        description: table.string("description")?.map(|found| found.value.to_owned()),
+        capabilities: capabilities.or_else(|| Some(model?.capabilities.clone())).unwrap_or_default(),
+        description: description.or_else(|| model?.description.clone()),
+        on: None,
+        stand_in: false,
         line: 0,
     })
-}
-
-fn read_source(
-    table: &mut Table<'_>,
-    builtin: Option<&Builtin>,
-    plain_http: PlainHttp,
-    folder: &Path,
-    environment: &Environment,
-) -> Result<Source> {
-    let hub = table.parsed("hub", parse_repo)?;
-    let urls = table.strings("urls")?;
-    let path = table.string("path")?;
-    let revision = table.parsed("revision", parse_revision)?;
-    let files = table.strings("files")?;
-    let unpack = table.boolean("unpack")?.filter(|unpack| unpack.value);
-    if let (Some(unpack), None) = (&unpack, &urls) {
-        return Err(table.malformed(unpack.place, only_with(table, "unpack", "urls"), None));
-    }
-    if let (Some(revision), None) = (&revision, &hub) {
-        return Err(table.malformed(revision.place, only_with(table, "revision", "hub"), None));
-    }
-    if let (Some(place), None, None) = (first_place(files.as_ref()), &hub, &unpack) {
-        let message = format!("`files` {} is only for a model with `hub` or `unpack`", table.label());
-        return Err(table.malformed(place, message, None));
-    }
-    match (hub, urls, path, builtin) {
-        (None, None, None, Some(builtin)) => Ok(builtin.declared.source.clone()),
-        (Some(repo), None, None, None) => {
-            let revision = revision.map_or_else(|| "main".into(), |found| found.value);
-            let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
-            Ok(Source::Hub { repo: repo.value, revision, files })
-        }
-        (None, Some(urls), None, None) if unpack.is_some() => {
-            let (first, urls) = (urls.first().map(|url| url.place), read_urls(table, urls, plain_http)?);
-            if let Err(reason) = Format::of(&first_name(&urls)) {
-                let message = format!("`urls` {}: `{}` cannot be unpacked: {reason}", table.label(), first_name(&urls));
-                return Err(table.malformed(first.unwrap_or(table.place()), message, None));
-            }
-            let files = files.map(|files| read_patterns(table, files)).transpose()?.unwrap_or_default();
-            Ok(Source::Archive { urls, files })
-        }
-        (None, Some(urls), None, None) => read_urls(table, urls, plain_http).map(Source::Urls),
-        (None, None, Some(Placed { value, place }), None) => match environment.path_from(folder, value) {
-            Ok(path) => Ok(Source::Path(path, value.to_owned())),
-            Err(reason) => Err(table.malformed(place, format!("`path` {}: {reason}", table.label()), None)),
-        },
-        (hub, urls, path, builtin) => {
-            let given = [
-                ("hub", hub.is_some()),
-                ("urls", urls.is_some()),
-                ("path", path.is_some()),
-                ("builtin", builtin.is_some()),
-            ];
-            let given: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect();
-            let found = if given.is_empty() { "none".into() } else { crate::suggestion::listed(given) };
-            let message = format!(
-                "exactly one of `hub`, `urls`, `path` and `builtin` is needed {}, found {found}",
-                table.label()
-            );
-            Err(table.malformed(table.place(), message, None))
-        }
-    }
-}
-
-fn first_place(files: Option<&Vec<Placed<&str>>>) -> Option<Place> {
-    files?.first().map(|file| file.place)
-}
-
-fn only_with(table: &Table<'_>, key: &str, source: &str) -> String {
-    format!("`{key}` {} is only for a model with `{source}`", table.label())
-}
-
-fn read_patterns(table: &Table<'_>, patterns: Vec<Placed<&str>>) -> Result<Vec<String>> {
-    if patterns.is_empty() {
-        return Err(table.malformed(table.place(), format!("`files` {} is empty", table.label()), None));
-    }
-    let checked = patterns.into_iter().map(|Placed { value, place }| match value.parse::<FilePath>() {
-        Ok(_) => Ok(value.to_owned()),
-        Err(error) => Err(table.malformed(place, format!("`files` {}: {error}", table.label()), None)),
-    });
-    checked.collect()
-}
-
-fn read_urls(table: &Table<'_>, urls: Vec<Placed<&str>>, plain_http: PlainHttp) -> Result<Vec<String>> {
-    let refused = |place, url: &str, reason: String| {
-        let hint =
-            address::is_allowed(url, PlainHttp::Anywhere).is_ok() && address::is_allowed(url, plain_http).is_err();
-        let hint = hint.then(|| {
-            format!(
-                "without https there, `insecure_http = true` {} allows it: the pinned digest still protects the \
-                 bytes, but who is on the way reads which file it is, and its size",
-                table.label()
-            )
-        });
-        let url = address::shown(url);
-        table.malformed(place, format!("`urls` {}: `{url}` cannot be used: {reason}", table.label()), hint)
-    };
-    let Some(first) = urls.first() else {
-        return Err(table.malformed(table.place(), format!("`urls` {} is empty", table.label()), None));
-    };
-    for url in &urls {
-        address::is_allowed(url.value, plain_http).map_err(|reason| refused(url.place, url.value, reason))?;
-    }
-    address::file_name(first.value).map_err(|reason| refused(first.place, first.value, reason))?;
-    Ok(urls.into_iter().map(|url| url.value.to_owned()).collect())
 }
 
 /// A repository's id: `owner/name`, or `name` alone for the oldest models.

@@ -11,6 +11,7 @@ mod provider;
 mod setting;
 mod template;
 mod token;
+mod variants;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use self::mirror::Mirror;
 pub use self::setting::{ApplicationCache, Origin, Remote, RemoteMode, Setting, Verify, WhenUnusable};
 pub use self::token::Token;
+pub use self::variants::Variants;
 
 pub(crate) use self::mirror::Named;
 pub(crate) use self::provider::{EnvironmentCheck, Providers, read_links};
@@ -86,6 +88,8 @@ pub struct Config {
     pub mirrors: Setting<Vec<Mirror>>,
     /// The most connections to one host, of all processes together, from 1 to 64. Default 8.
     pub connections: Setting<NonZeroUsize>,
+    /// Which variants of models to take. Default none: the models themselves, and on CI those with `on = "ci"`.
+    pub variants: Setting<Variants>,
     /// Whether this is continuous integration: the variable `CI` is set, and not to `0`, `off`, `no` or `false`.
     pub ci: bool,
 }
@@ -97,6 +101,8 @@ pub(crate) struct Overrides {
     pub(crate) config: Option<PathBuf>,
     /// `--offline`.
     pub(crate) offline: Option<bool>,
+    /// `--variant WORD`.
+    pub(crate) variants: Option<Variants>,
 }
 
 impl Config {
@@ -127,7 +133,9 @@ impl Config {
         };
         layer = Layer::from_environment(environment)?.over(layer);
         layer = Layer::from_flags(overrides).over(layer);
-        Ok((Self::from_layer(layer, project, environment)?, catalog))
+        let config = Self::from_layer(layer, project, environment)?;
+        catalog.check_variants(&config.variants)?;
+        Ok((config, catalog))
     }
 
     fn from_layer(layer: Layer, project: Option<PathBuf>, environment: &Environment) -> Result<Self> {
@@ -159,6 +167,7 @@ impl Config {
             patience: layer.patience.unwrap_or(Setting::from_default(Duration::from_secs(60))),
             mirrors: layer.mirrors.unwrap_or_default(),
             connections: layer.connections.unwrap_or(Setting::from_default(CONNECTIONS)),
+            variants: layer.variants.unwrap_or_default(),
             ci: environment
                 .get(environment::CI)
                 .is_some_and(|value| value.to_str().map(environment::parse_switch) != Some(Ok(false))),
@@ -223,7 +232,7 @@ mod tests {
         std::fs::write(home.path().join("project/cache-harness.toml"), project).unwrap();
         let home_text = home.path().to_str().unwrap();
         let environment = variables.iter().copied().chain([("HOME", home_text)]).collect();
-        let found = Config::discover(&below, &environment, &Overrides { config: None, offline });
+        let found = Config::discover(&below, &environment, &Overrides { offline, ..Overrides::default() });
         found.map(|(config, _)| config).map_err(|error| error.report().replace(home_text, "~"))
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct Table<'d> {
 }
 
 /// Where something stands in its document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(usize);
 
 /// A value and where it stands.

@@ -28,6 +28,8 @@ pub(crate) const PATIENCE: &str = "CACHE_HARNESS_PATIENCE";
 pub(crate) const MIRRORS: &str = "CACHE_HARNESS_MIRRORS";
 /// The most connections to one host; overrides `connections`.
 pub(crate) const CONNECTIONS: &str = "CACHE_HARNESS_CONNECTIONS";
+/// Variants to take, such as `mini` or `whisper-tiny=mini,other=full`.
+pub(crate) const VARIANT: &str = "CACHE_HARNESS_VARIANT";
 /// The run that events belong to.
 pub(crate) const RUN: &str = "CACHE_HARNESS_RUN";
 /// The run, when nextest started the process.

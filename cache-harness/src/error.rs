@@ -239,6 +239,16 @@ pub enum Error {
         /// What helps, if something does.
         remedy: Option<&'static str>,
     },
+    /// A stand-in does not declare the tensors and inputs of its model, or nothing tells whether it does.
+    #[error("`{stand_in}` cannot stand in for `{model}`: {reason}")]
+    StandIn {
+        /// The model.
+        model: String,
+        /// The variant that is declared as its stand-in.
+        stand_in: String,
+        /// Why, with the differences.
+        reason: String,
+    },
     /// The model is not here, and the network may not be asked.
     #[error("model `{model}` cannot be had offline: {} (looked in `{}`)", lack(file, damage.as_deref()), looked.display())]
     Offline {

@@ -47,6 +47,8 @@ pub struct Options {
     pub offline: Option<bool>,
     /// `fallback = …`.
     pub fallback: Option<bool>,
+    /// `variant = "…"`.
+    pub variant: Option<&'static str>,
 }
 
 /// `restore = "…"`.
@@ -78,6 +80,7 @@ impl Options {
         on_missing: OnMissing::Fail,
         offline: None,
         fallback: None,
+        variant: None,
     };
 }
 
@@ -142,6 +145,7 @@ fn ask<'a>(cache: &Cache, request: &Request, name: &'a str, test: &str) -> Resul
     let options = &request.options;
     let setting = |message: String| Error::Setting { name: "#[cached_model]".to_owned(), message };
     Ok(Ask {
+        variant: options.variant,
         provider: options.provider.map(|name| cache.config().providers.kind(name)).transpose().map_err(setting)?,
         place: match options.restore {
             Restore::Auto => Place::Provider,

@@ -88,6 +88,8 @@ mod provider_kind;
 mod report;
 mod restore;
 mod run;
+#[cfg(any(feature = "cli", fuzzing))]
+mod signature;
 mod store;
 mod suggestion;
 #[cfg(feature = "testkit")]
@@ -102,6 +104,8 @@ mod warm;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::fetch::fuzzing::{fields, pace, record};
+    #[cfg(any(feature = "cli", fuzzing))]
+    pub use crate::signature::fuzzing::headers;
     #[cfg(feature = "archives")]
     pub use crate::unpack::fuzzing::{archive, names};
 }
@@ -115,7 +119,9 @@ pub mod __private {
 pub use cache::Cache;
 pub use cache_harness_macros::cached_model;
 pub use cached_model::{CachedFile, CachedModel};
-pub use config::{ApplicationCache, Config, Mirror, Origin, Remote, RemoteMode, Setting, Token, Verify, WhenUnusable};
+pub use config::{
+    ApplicationCache, Config, Mirror, Origin, Remote, RemoteMode, Setting, Token, Variants, Verify, WhenUnusable,
+};
 pub use digest::{ParseDigestError, Sha256Digest};
 pub use error::{Credential, Error, HubRefusal, Result};
 pub use event::{Evict, Outcome, Request, Via};

@@ -20,14 +20,20 @@ impl InvalidName {
     }
 }
 
-/// The name of a model in the catalog: letters, digits, `.`, `_`, `-`, and `/` between such words.
+/// What stands for a model itself wherever a variant can be named.
+pub(crate) const FULL: &str = "full";
+
+/// The name of a model in the catalog: letters, digits, `.`, `_`, `-`, and `/` between such words. That of a variant is
+/// the model's, then `@`, then one more such word.
 ///
 /// # Examples
 ///
 /// ```
 /// use cache_harness::ModelName;
 /// assert!("openai-whisper/tiny.en".parse::<ModelName>().is_ok());
+/// assert_eq!("whisper-tiny@q5".parse::<ModelName>()?.variant(), Some("q5"));
 /// assert!("../secrets".parse::<ModelName>().is_err());
+/// # Ok::<(), cache_harness::InvalidName>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -92,14 +98,49 @@ fn check_parts(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Refuses what no variant is called.
+pub(crate) fn check_variant(word: &str) -> Result<(), InvalidName> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if word.is_empty() || matches!(word, "." | ".." | FULL) || !word.chars().all(allowed) {
+        let reason = "is no word of letters, digits, `.`, `_` and `-`, or is `full`, which means the model itself";
+        return Err(InvalidName::new(word, reason));
+    }
+    Ok(())
+}
+
+impl ModelName {
+    /// The model's name without the variant.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        self.0.split_once('@').map_or(&self.0, |(model, _)| model)
+    }
+
+    /// The variant, if this is the name of one.
+    #[must_use]
+    pub fn variant(&self) -> Option<&str> {
+        self.0.split_once('@').map(|(_, variant)| variant)
+    }
+
+    /// Whether this is `model` or a variant of it.
+    pub(crate) fn belongs_to(&self, model: &Self) -> bool {
+        self == model || (model.variant().is_none() && self.model() == model.as_str())
+    }
+}
+
 impl FromStr for ModelName {
     type Err = InvalidName;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        check_parts(name).map_err(|reason| InvalidName::new(name, reason))?;
+        let (model, variant) = name.split_once('@').map_or((name, None), |(model, variant)| (model, Some(variant)));
+        check_parts(name).and(check_parts(model)).map_err(|reason| InvalidName::new(name, reason))?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
-        if !name.chars().all(allowed) {
+        if !model.chars().all(allowed) {
             return Err(InvalidName::new(name, "has characters other than letters, digits, `.`, `_`, `-` and `/`"));
+        }
+        if variant.is_some_and(|variant| check_variant(variant).is_err()) {
+            let reason =
+                "names no variant behind `@`: it is a word of letters, digits, `.`, `_` and `-`, and not `full`";
+            return Err(InvalidName::new(name, reason));
         }
         Ok(Self(name.to_owned()))
     }
@@ -155,3 +196,21 @@ macro_rules! text_type {
 
 text_type!(ModelName);
 text_type!(FilePath);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_is_one_word_behind_one_at() {
+        let name = |text: &str| text.parse::<ModelName>();
+        let q5 = name("openai/tiny@q5_1.k").unwrap();
+        assert_eq!((q5.model(), q5.variant()), ("openai/tiny", Some("q5_1.k")));
+        assert!(q5.belongs_to(&name("openai/tiny").unwrap()) && !name("openai/tiny2").unwrap().belongs_to(&q5));
+        for wrong in ["a@", "@q5", "a@b@c", "a@b/c", "a@..", "a@b c", "a@é", "a@full", "..@q5", "a/@q5", "a@\n"] {
+            assert!(name(wrong).is_err(), "{wrong:?}");
+        }
+        let told = name("a@b c").unwrap_err().to_string();
+        assert!(told.starts_with("`a@b c` names no variant behind `@`"), "{told}");
+    }
+}

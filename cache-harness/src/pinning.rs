@@ -1,14 +1,15 @@
 //! Pinning: which bytes a declared model has today.
 //!
 //! A `path` model is read where it stands. A `urls` model is downloaded once, into the store if that can be used,
-//! so that its first test need not fetch it again. Of several addresses only the first is asked: what the others
-//! send is compared with this pin whenever they are used. What is unpacked is pinned twice: what was sent, and each
+//! so that its first test need not fetch it again. Of several addresses the first that sends it is asked: what the
+//! others send is compared with this pin whenever they are used. What is unpacked is pinned twice: what was sent, and each
 //! file that came out of it. Of a Hub repository the listing pins the large files, and the small ones are downloaded.
 //! Nothing here writes a catalog or a lock file.
 
 mod archive;
 mod clash;
 mod folder;
+mod headers;
 mod hub;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ use crate::progress::{Progress, Step};
 use crate::store::{Checked, OnDamage, Partial, Proofs, Received, Slot, Store};
 
 pub(crate) use folder::pin_path;
+pub(crate) use headers::signed_files;
 
 /// What pinning needs.
 #[derive(Clone, Copy)]
@@ -77,21 +79,28 @@ impl Pinning<'_> {
             Source::Path(path, _) => (None, pin_path(path)?),
             Source::Urls(urls) => (None, vec![self.pin_urls(declared, urls)?]),
             Source::Archive { urls, files } => {
-                let (path, address) = first(urls)?;
-                let download = Download { pinning: self, declared, path: &path, address, size: None };
+                let (path, addresses) = (file_name(urls)?, unpinned(urls));
+                let download = Download { pinning: self, declared, path: &path, addresses, size: None };
                 let (archive, files) = download.unpack(files)?;
                 (Some(archive), files)
             }
             Source::Hub { repo, revision, files } => return self.pin_hub(declared, (repo, revision, files), commit),
         };
-        Ok(Pins { source: declared.source.describe(), commit: None, archive, coverage: Coverage::Unknown, files }
-            .into())
+        Ok(Pins {
+            source: declared.source.describe(),
+            commit: None,
+            archive,
+            coverage: Coverage::Unknown,
+            signature: None,
+            files,
+        }
+        .into())
     }
 
     fn pin_urls(self, declared: &Declared, urls: &[String]) -> Result<PinnedFile> {
-        let (path, address) = first(urls)?;
+        let (path, addresses) = (file_name(urls)?, unpinned(urls));
         let pinned = |sha256, size| PinnedFile { path: path.clone(), size: Some(size), sha256, etag: None };
-        let download = Download { pinning: self, declared, path: &path, address, size: None };
+        let download = Download { pinning: self, declared, path: &path, addresses, size: None };
         let Some(sha256) = declared.sha256 else {
             let (sha256, size) = download.unknown()?;
             return Ok(pinned(sha256, size));
@@ -124,7 +133,8 @@ struct Download<'a> {
     pinning: Pinning<'a>,
     declared: &'a Declared,
     path: &'a FilePath,
-    address: fetch::Address,
+    /// Where it can be had; the first that sends it says what is pinned. There is at least one.
+    addresses: Vec<fetch::Address>,
     /// Bytes, if they are known.
     size: Option<u64>,
 }
@@ -141,11 +151,23 @@ impl Download<'_> {
 
     fn bring_unknown(&self, store: &Store) -> Result<(Partial, Received)> {
         self.refuse_offline()?;
-        self.refuse_plain_http()?;
-        let url = &self.address.url;
+        let mut attempts = Vec::new();
+        for (index, address) in self.addresses.iter().enumerate() {
+            match self.bring_from(store, address) {
+                Err(Error::SourcesFailed { attempts: more, .. }) => attempts.extend(more),
+                Err(error @ Error::Refused { .. }) if index + 1 < self.addresses.len() => attempts.push(error),
+                brought => return brought,
+            }
+        }
+        Err(Error::SourcesFailed { model: self.model().to_owned(), file: self.path.to_string(), attempts })
+    }
+
+    fn bring_from(&self, store: &Store, address: &fetch::Address) -> Result<(Partial, Received)> {
+        refuse_plain_http(address)?;
+        let url = &address.url;
         let moved = || size(&store.partial(&Sha256Digest::of(url.as_bytes())));
         let draft = self.wait(&moved, |waiting| store.draft(url, self.size, self.limit(), waiting))?;
-        let source = [fetch::Source::Url(self.address.clone())];
+        let source = [fetch::Source::Url(address.clone())];
         let bring = || self.pinning.fetcher.bring(self.job(&source), draft, self.progress());
         self.progress().ticking(self.model(), bring).partial
     }
@@ -154,7 +176,7 @@ impl Download<'_> {
     fn sources(&self, sha256: Sha256Digest) -> Vec<fetch::Source> {
         let file = PinnedFile { path: self.path.clone(), size: None, sha256, etag: None };
         let (source, files) = (self.declared.source.describe(), vec![file.clone()]);
-        let pins = Pins { source, commit: None, archive: None, coverage: Coverage::Unknown, files };
+        let pins = Pins { source, commit: None, archive: None, coverage: Coverage::Unknown, signature: None, files };
         fetch::Source::of(self.declared, &pins, &file, self.pinning.config)
     }
 
@@ -189,16 +211,8 @@ impl Download<'_> {
             return Ok(());
         }
         let reason = format!("its bytes are not known yet, and the network is off ({})", offline.origin);
-        Err(Error::Refused { url: address::shown(&self.address.url), reason })
-    }
-
-    /// Nothing is known of these bytes yet, so that nobody on the way may choose them.
-    fn refuse_plain_http(&self) -> Result<()> {
-        if address::is_allowed(&self.address.url, PlainHttp::Loopback).is_ok() {
-            return Ok(());
-        }
-        let reason = "whoever is on the way could choose what gets pinned: write its `sha256` into the catalog";
-        Err(Error::Refused { url: address::shown(&self.address.url), reason: reason.into() })
+        let url = self.addresses.first().map_or("", |address| &address.url);
+        Err(Error::Refused { url: address::shown(url), reason })
     }
 
     fn job<'j>(&'j self, sources: &'j [fetch::Source]) -> Job<'j> {
@@ -228,13 +242,24 @@ impl Download<'_> {
     }
 }
 
-/// The first of the addresses, and the file that it names.
-///
-/// Nothing is known of its bytes yet, so that nobody on the way may choose them.
-fn first(urls: &[String]) -> Result<(FilePath, fetch::Address)> {
+/// The file that the first of the addresses names.
+fn file_name(urls: &[String]) -> Result<FilePath> {
     let url = urls.first().map_or("", String::as_str);
-    let path = address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })?;
-    Ok((path, fetch::Address::of_other(url, PlainHttp::Loopback)))
+    address::file_name(url).map_err(|reason| Error::Refused { url: address::shown(url), reason })
+}
+
+/// Where bytes can be had of which nothing is known yet.
+fn unpinned(urls: &[String]) -> Vec<fetch::Address> {
+    urls.iter().map(|url| fetch::Address::of_other(url, PlainHttp::Loopback)).collect()
+}
+
+/// Nothing is known of these bytes yet, so that nobody on the way may choose them.
+fn refuse_plain_http(address: &fetch::Address) -> Result<()> {
+    if address::is_allowed(&address.url, PlainHttp::Loopback).is_ok() {
+        return Ok(());
+    }
+    let reason = "whoever is on the way could choose what gets pinned: write its `sha256` into the catalog";
+    Err(Error::Refused { url: address::shown(&address.url), reason: reason.into() })
 }
 
 fn size(path: &Path) -> u64 {

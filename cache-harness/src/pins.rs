@@ -24,6 +24,9 @@ const VERSION: u64 = 1;
 /// The largest size: 2⁵³, up to which every reader of JSON or TOML agrees on integers.
 pub(crate) const MOST_BYTES: u64 = 1 << 53;
 
+/// Digits of a signature; it protects from slips, as `check` does.
+const SIGNATURE_DIGITS: usize = 16;
+
 /// A lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LockFile {
@@ -45,6 +48,8 @@ pub(crate) struct Pins {
     pub(crate) archive: Option<PinnedFile>,
     /// Whether these are all files of the repository.
     pub(crate) coverage: Coverage,
+    /// What the headers of the files declare, in 16 hexadecimal digits: of a stand-in, and of a model that has one.
+    pub(crate) signature: Option<String>,
     /// Sorted by path, and not empty.
     pub(crate) files: Vec<PinnedFile>,
 }
@@ -160,6 +165,8 @@ impl Pins {
         if archive.is_none() && source.starts_with("unpack:") {
             table.required::<()>("archive", None)?;
         }
+        let signature = table.parsed("signature", |text| parse_hex(text, &[SIGNATURE_DIGITS]))?;
+        let signature = signature.map(|found| found.value);
         let tables = table.tables("files")?;
         let tables = table.required("files", tables)?;
         if tables.is_empty() {
@@ -202,7 +209,7 @@ impl Pins {
         }
         let mut files: Vec<PinnedFile> = files.into_iter().map(|(file, _)| file).collect();
         files.sort_by(|left, right| left.path.cmp(&right.path));
-        let pins = Self { source, commit, archive, coverage, files };
+        let pins = Self { source, commit, archive, coverage, signature, files };
         match check {
             // What a newer version counts in, nobody here knows.
             Some(check) if matches!(unknown_keys, UnknownKeys::Refused) && check.value != pins.check(name) => {
@@ -279,7 +286,14 @@ pub(crate) fn resolve(declared: &Declared, lock: &LockFile) -> Result<Pins> {
                 _ => None,
             });
             let file = same.unwrap_or(PinnedFile { path, size: None, sha256, etag: None });
-            Pins { source, commit: None, archive: None, coverage: Coverage::Unknown, files: vec![file] }
+            Pins {
+                source,
+                commit: None,
+                archive: None,
+                signature: None,
+                coverage: Coverage::Unknown,
+                files: vec![file],
+            }
         }
         (_, _, None) => {
             return Err(Error::Unpinned { name: declared.name.to_string(), lock: lock.path.clone() });

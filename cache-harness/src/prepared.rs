@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ask::{Ask, Place};
 use crate::cache::Inner;
-use crate::catalog::{Declared, Source};
+use crate::catalog::{Choice, Declared, Source};
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::event::Via;
@@ -20,8 +20,7 @@ use crate::store::{EntryFiles, EntryId, Store};
 /// A model with everything that can be known of it without looking at the disk.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// The layout and place that were asked for.
-    asked: (Option<ProviderKind>, Place),
+    asked: Asked,
     pub(crate) declared: Declared,
     pub(crate) pins: Pins,
     pub(crate) id: EntryId,
@@ -33,13 +32,29 @@ pub(crate) struct Prepared {
     proof: Mutex<Option<Arc<Proof>>>,
 }
 
+/// What was asked for, as far as it makes a difference here.
+#[derive(Debug)]
+struct Asked {
+    name: String,
+    variant: Option<String>,
+    provider: Option<ProviderKind>,
+    place: Place,
+}
+
 impl Prepared {
+    /// The model or the variant that this is.
     pub(crate) fn name(&self) -> &ModelName {
         &self.declared.name
     }
 
+    /// The name that was asked for.
+    pub(crate) fn asked_name(&self) -> &str {
+        &self.asked.name
+    }
+
     fn answers(&self, ask: &Ask<'_>) -> bool {
-        self.name().as_str() == ask.name && self.asked.0 == ask.provider && self.asked.1 == ask.place
+        let Asked { name, variant, provider, place } = &self.asked;
+        name == ask.name && variant.as_deref() == ask.variant && *provider == ask.provider && *place == ask.place
     }
 
     pub(crate) fn subject<'a>(&'a self, inner: &'a Inner) -> Subject<'a> {
@@ -97,13 +112,23 @@ impl Inner {
         Ok(proof.holds()?.then_some(proof))
     }
 
+    /// The model or variant that a request means.
+    pub(crate) fn chosen(&self, ask: &Ask<'_>) -> Result<Choice<'_>> {
+        self.catalog.choose(ask.name, ask.variant, &self.config.variants, self.config.ci)
+    }
+
+    /// The name of what a request means; as it was asked for, where that is nothing.
+    pub(crate) fn chosen_name(&self, ask: &Ask<'_>) -> String {
+        self.chosen(ask).map_or_else(|_| ask.name.to_owned(), |choice| choice.declared.name.to_string())
+    }
+
     /// Everything about a model that the catalog and the lock file say; worked out once per process.
     pub(crate) fn prepared(&self, ask: &Ask<'_>) -> Result<Arc<Prepared>> {
         let mut known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(prepared) = known.iter().find(|prepared| prepared.answers(ask)) {
             return Ok(Arc::clone(prepared));
         }
-        let mut declared = self.catalog.get(ask.name)?.clone();
+        let mut declared = self.chosen(ask)?.declared.clone();
         let provider = ask.provider.unwrap_or(declared.provider);
         declared.provider = provider;
         let pins = pins::resolve(&declared, &self.lock)?;
@@ -112,7 +137,8 @@ impl Inner {
         let root = Root::of(provider, &self.config, &self.environment)?;
         let empty = Layout { folder: PathBuf::new(), items: Vec::new(), files: Vec::new(), ladder: WRITABLE };
         let entry_files = self.store.files_of(&id);
-        let asked = (ask.provider, ask.place.clone());
+        let (name, variant) = (ask.name.to_owned(), ask.variant.map(ToOwned::to_owned));
+        let asked = Asked { name, variant, provider: ask.provider, place: ask.place.clone() };
         let proof = Mutex::default();
         let mut prepared = Prepared { asked, declared, pins, id, entry_files, provider, root, layout: empty, proof };
         if matches!(ask.place, Place::Provider | Place::ProviderCopy) {

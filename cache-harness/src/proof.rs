@@ -76,11 +76,10 @@ impl Proof {
                     Some(placed) => (*placed, Look::At),
                     None => continue, // Somebody else's, which was left alone.
                 },
-                Wanted::Bytes { .. } => (*own?, Look::At),
                 Wanted::Pointer { leads_to, .. } if matches!(own?.content, Content::Pointer { .. }) => {
                     (*placed.get(leads_to.as_path())?, Look::Through)
                 }
-                Wanted::Pointer { .. } => (*own?, Look::At),
+                Wanted::Bytes { .. } | Wanted::Pointer { .. } => (*own?, Look::At),
             };
             let (expected, mode) = expectation(placed, entry, layout)?;
             modes.insert(item.path.as_path(), mode);

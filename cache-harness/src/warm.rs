@@ -51,10 +51,10 @@ impl Memory {
     }
 }
 
-/// Warms the models with `jobs` at once. One that fails does not stop the others.
+/// Warms the models and variants of just these names with `jobs` at once. One that fails does not stop the others.
 pub(crate) fn warm(cache: &Cache, names: &[String], jobs: usize) -> Vec<(String, Result<CachedModel>)> {
     for name in names.iter().filter(|_| names.len() > 1) {
-        let prepared = cache.inner.prepared(&Ask::new(name, Via::Warm));
+        let prepared = cache.inner.prepared(&Ask::exactly(name, Via::Warm));
         let bytes = prepared.ok().and_then(|prepared| prepared.pins.fetched_bytes());
         cache.inner.progress.step(Step::Queued { model: name, bytes });
     }
@@ -64,7 +64,7 @@ pub(crate) fn warm(cache: &Cache, names: &[String], jobs: usize) -> Vec<(String,
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((index, name)) = next else { break };
-            let result = cache.ask(&Ask::new(name, Via::Warm));
+            let result = cache.ask(&Ask::exactly(name, Via::Warm));
             results.lock().unwrap_or_else(PoisonError::into_inner).push((index, name.clone(), result));
         }
     };

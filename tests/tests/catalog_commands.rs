@@ -268,7 +268,7 @@ fn an_address_is_asked_once_for_the_pin_and_the_first_use() {
     let mirror = format!("{}/mirror/ggml.bin", server.url());
     let ended = project.run(&["add", "ggml", &url, &mirror]);
     assert_eq!((ended.code, ended.stdout.lines().next()), (0, Some("added ggml: 1 file, 7 B of 2.00 GB")), "{ended:?}");
-    assert_eq!(ended.stderr, "only the first address was asked; what the mirrors send is compared with its bytes\n");
+    assert_eq!(ended.stderr, "one address sent the bytes; what the others send is compared with them\n");
     let pin = format!("{{ path = \"ggml.bin\", size = 7, sha256 = \"{}\" }}", digest("weights"));
     assert!(project.read("cache-harness.lock").contains(&pin));
     let restored = project.done(&["--offline", "restore", "ggml"]);
@@ -276,6 +276,16 @@ fn an_address_is_asked_once_for_the_pin_and_the_first_use() {
     let asked: Vec<_> =
         server.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect();
     assert_eq!(asked, ["GET /ggml.bin"]);
+
+    // One that is gone is told, and leaves the pin to the next.
+    let gone = format!("{}/gone/ggml.bin", server.url());
+    let ended = project.run(&["add", "second", &gone, &mirror]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stderr.contains(&format!("\n  - {gone} answered 404\n  - {mirror} answered 404\n")), "{ended:?}");
+    server.put("/mirror/ggml.bin", b"more weights");
+    project.done(&["add", "second", &gone, &mirror]);
+    assert!(project.read("cache-harness.lock").contains(&digest("more weights").to_string()));
+    project.done(&["remove", "second"]);
 
     server.put("/ggml.bin", b"other weights");
     let (old, new) = (digest("weights").short(), digest("other weights").short());

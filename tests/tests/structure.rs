@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["units", "digest", "time", "environment", "model", "suggestion", "pattern", "corpus", "blob_id"],
     &["error", "address"],
-    &["fs", "lock", "document", "notice", "progress", "unpack"],
+    &["fs", "lock", "document", "notice", "progress", "signature", "unpack"],
     &["config", "builtin", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],
     &["fetch", "provider"],
     &["restore"],

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::catalog_text::{self, Block};
 use super::edit::{self, Edit, Unconfirmed};
-use super::{Context, Verdict, remark};
+use super::{Context, Verdict, remark, stand_in};
 use crate::catalog::{Declared, Source};
 use crate::error::{Error, Result};
 use crate::model::ModelName;
@@ -16,7 +16,7 @@ use crate::units::ByteSize;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Add {
-    /// The name that tests ask for
+    /// The name that tests ask for; NAME@VARIANT declares a variant of a model
     name: ModelName,
     /// `hf:owner/name` or `hf:owner/name@revision`, an address, a file or folder, or `builtin:group/name` (see `search`);
     /// further addresses are mirrors of the first
@@ -35,6 +35,9 @@ pub(super) struct Add {
     /// repository's weights only one format
     #[arg(long, value_name = "PATTERN")]
     files: Vec<String>,
+    /// The variant is a small stand-in that declares the tensors and inputs of its model, which is checked
+    #[arg(long)]
+    stand_in: bool,
     /// Pin a built-in model whose digest is unconfirmed, if its source confirms it
     #[arg(long)]
     accept_unconfirmed: bool,
@@ -67,6 +70,15 @@ impl Add {
         if let Some(known) = inner.catalog.models.get(name) {
             return Ok(refuse_known(context, name, &path, known.line));
         }
+        if name.variant().is_some() && !inner.catalog.models.keys().any(|known| known.as_str() == name.model()) {
+            let message = format!("`{}` is not declared in `{}`, so it has no variants", name.model(), path.display());
+            let hint = format!("`cache-harness add {} SOURCE` declares it", name.model());
+            return Ok(refuse(context, &message, Some(&hint)));
+        }
+        if self.stand_in && name.variant().is_none() {
+            let hint = format!("`cache-harness add {name}@mini SOURCE --stand-in` declares one of `{name}`");
+            return Ok(refuse(context, "only a variant can be a stand-in", Some(&hint)));
+        }
         let provider = self.provider.as_deref().map(|name| inner.config.providers.kind(name)).transpose();
         let block = match provider.and_then(|provider| self.block(path.parent().unwrap_or(&path), provider)) {
             Ok(block) => block,
@@ -74,8 +86,8 @@ impl Add {
         };
         let text = catalog_text::insert(&edit::catalog_or_new(&path)?, name, &block)?;
         let read = edit::parse(&path, &text, inner);
-        let declared = match read.and_then(|read| read.get(name.as_str()).cloned()) {
-            Ok(declared) => declared,
+        let (catalog, declared) = match read.and_then(|read| read.get(name.as_str()).cloned().map(|one| (read, one))) {
+            Ok(read) => read,
             // The catalog was fine a moment ago, so its line says nothing: the arguments are wrong.
             Err(Error::Malformed { message, hint, .. }) => return Ok(refuse(context, &message, hint.as_deref())),
             Err(error) => return Err(error),
@@ -88,6 +100,12 @@ impl Add {
         let unconfirmed = if self.accept_unconfirmed { Unconfirmed::Accepted } else { Unconfirmed::Refused };
         edit::admit(inner, &declared, unconfirmed)?;
         let pinned = edit::pin(inner, &declared, Commit::Renewed)?;
+        let mut signed = stand_in::sign(inner, &catalog, vec![(name.clone(), pinned.pins.clone())]);
+        if let Some(error) = signed.refused.pop() {
+            let hint = "make the stand-in anew from the model, or leave `--stand-in` out; nothing was written";
+            context.failure(&error.to_string(), Some(hint));
+            return Ok(Verdict::Fails);
+        }
 
         let mut edit = Edit::begin(inner)?;
         if let Some(known) = edit.catalog(inner)?.models.get(name) {
@@ -96,7 +114,7 @@ impl Add {
         let base = edit.text.take().unwrap_or_else(|| catalog_text::NEW.to_owned());
         edit.text = Some(catalog_text::insert(&base, name, &block)?);
         if !declared.is_pinned_by_builtin() {
-            edit.lock.models.insert(name.clone(), pinned.pins.clone());
+            edit.lock.models.extend(signed.blocks(&inner.lock, &edit.lock));
         }
         let lock = edit.lock.path.clone();
         edit.write()?;
@@ -133,7 +151,7 @@ impl Add {
         if let Source::Urls(urls) | Source::Archive { urls, .. } = &declared.source
             && urls.len() > 1
         {
-            context.say("only the first address was asked; what the mirrors send is compared with its bytes");
+            context.say("one address sent the bytes; what the others send is compared with them");
         }
         Ok(Verdict::Holds)
     }
@@ -170,7 +188,12 @@ impl Add {
                 None => catalog_text::Source::Urls(urls.to_vec()),
             },
         };
-        Ok(Block { source, provider: provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
+        Ok(Block {
+            source,
+            provider: provider.map(ProviderKind::as_str),
+            hub_id: self.hub_id.clone(),
+            stand_in: self.stand_in,
+        })
     }
 }
 
@@ -188,7 +211,12 @@ impl Add {
             None => (repository, None),
         };
         let source = catalog_text::Source::Hub(repo.to_owned(), revision, self.files.clone());
-        Ok(Block { source, provider: provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
+        Ok(Block {
+            source,
+            provider: provider.map(ProviderKind::as_str),
+            hub_id: self.hub_id.clone(),
+            stand_in: self.stand_in,
+        })
     }
 
     /// The block of a built-in model.
@@ -197,7 +225,12 @@ impl Add {
             return Err("a built-in model has one file, which is taken as it is".into());
         }
         let source = catalog_text::Source::Builtin(builtin.to_owned());
-        Ok(Block { source, provider: provider.map(ProviderKind::as_str), hub_id: self.hub_id.clone() })
+        Ok(Block {
+            source,
+            provider: provider.map(ProviderKind::as_str),
+            hub_id: self.hub_id.clone(),
+            stand_in: self.stand_in,
+        })
     }
 }
 

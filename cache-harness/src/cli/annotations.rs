@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
 use crate::error::Result;
@@ -14,7 +15,7 @@ pub(crate) struct Annotated {
     pub(crate) file: PathBuf,
     /// The test's function.
     pub(crate) test: String,
-    /// As they stand in `#[cached_model("…")]`.
+    /// As they stand in `#[cached_model("…")]`, with `@` and the variant where its option names one.
     pub(crate) models: Vec<String>,
 }
 
@@ -77,17 +78,30 @@ impl<'ast> Visit<'ast> for Found {
 }
 
 /// The string literals that are no values: options are `name = value`, and what stands alone is a model.
-fn names(arguments: &proc_macro2::TokenStream) -> Vec<String> {
-    let mut names = Vec::new();
+fn names(arguments: &TokenStream) -> Vec<String> {
+    let (mut names, mut variant) = (Vec::new(), None);
+    let mut option = None;
     let mut previous_was_equals = false;
     for token in arguments.clone() {
-        if let proc_macro2::TokenTree::Literal(literal) = &token
-            && !previous_was_equals
-            && let syn::Lit::Str(name) = syn::Lit::new(literal.clone())
-        {
-            names.push(name.value());
+        match &token {
+            TokenTree::Literal(literal) => {
+                if let syn::Lit::Str(text) = syn::Lit::new(literal.clone()) {
+                    if !previous_was_equals {
+                        names.push(text.value());
+                    } else if option.as_deref() == Some("variant") {
+                        variant = Some(text.value());
+                    }
+                }
+            }
+            TokenTree::Ident(word) => option = Some(word.to_string()),
+            _ => {}
         }
-        previous_was_equals = matches!(&token, proc_macro2::TokenTree::Punct(punct) if punct.as_char() == '=');
+        previous_was_equals = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '=');
+    }
+    if let Some(variant) = variant {
+        for name in names.iter_mut().filter(|name| !name.contains('@')) {
+            *name = format!("{name}@{variant}");
+        }
     }
     names
 }

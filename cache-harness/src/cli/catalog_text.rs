@@ -1,6 +1,6 @@
 //! The text of a catalog, edited so that everything else in it stays as its authors wrote it.
 
-use toml_edit::{Array, DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 use crate::error::{Error, Result};
 use crate::model::ModelName;
@@ -22,6 +22,8 @@ pub(super) struct Block {
     pub(super) source: Source,
     pub(super) provider: Option<&'static str>,
     pub(super) hub_id: Option<String>,
+    /// Whether it is of a variant that has the tensors and inputs of its model.
+    pub(super) stand_in: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -36,69 +38,104 @@ pub(super) enum Source {
     Archive(Vec<String>, Vec<String>),
 }
 
-/// `text` with a block for `name` after those of the other models.
+/// `text` with a block for `name` after those of the other models; that of a variant comes after its model's.
 pub(super) fn insert(text: &str, name: &ModelName, block: &Block) -> Result<String> {
     let mut document = parse(text)?;
-    let mut table = Table::new();
-    match &block.source {
-        Source::Hub(repo, revision, files) => {
-            table.insert("hub", value(repo));
-            if let Some(revision) = revision {
-                table.insert("revision", value(revision));
-            }
-            if !files.is_empty() {
-                table.insert("files", value(files.iter().collect::<Array>()));
-            }
-        }
-        Source::Path(path) => drop(table.insert("path", value(path))),
-        Source::Builtin(name) => drop(table.insert("builtin", value(name))),
-        Source::Urls(urls) => drop(table.insert("urls", value(urls.iter().collect::<Array>()))),
-        Source::Archive(urls, files) => {
-            table.insert("urls", value(urls.iter().collect::<Array>()));
-            table.insert("unpack", value(true));
-            if !files.is_empty() {
-                table.insert("files", value(files.iter().collect::<Array>()));
-            }
-        }
-    }
-    if let Some(provider) = block.provider {
-        table.insert("provider", value(provider));
-    }
-    if let Some(hub_id) = &block.hub_id {
-        table.insert("hub_id", value(hub_id));
-    }
-    let last = last_position(document.as_table_mut());
-    let models = document.entry("models").or_insert_with(|| {
-        let mut models = Table::new();
-        models.set_implicit(true);
-        Item::Table(models)
-    });
-    let goes_last = match models {
-        Item::Table(models) => models.is_empty() || last_position(models) == last,
-        _ => false,
-    };
-    match models {
-        Item::Table(models) => models.insert(name.as_str(), Item::Table(table)),
+    let table = block.table();
+    let goes_last = goes_last(&mut document, name);
+    let (family, key) = family(&mut document, name)?;
+    match family {
+        Item::Table(family) => family.insert(key, Item::Table(table)),
         other => {
-            let models = other.as_table_like_mut().ok_or_else(|| unexpected("`models` is no table"))?;
-            models.insert(name.as_str(), value(table.into_inline_table()))
+            let family = other.as_table_like_mut().ok_or_else(|| unexpected("`models` is no table"))?;
+            family.insert(key, value(table.into_inline_table()))
         }
     };
     if goes_last {
-        keep_the_end_above(&mut document, name);
+        keep_the_end_above(&mut document, name)?;
     }
     Ok(document.to_string())
 }
 
+impl Block {
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        match &self.source {
+            Source::Hub(repo, revision, files) => {
+                table.insert("hub", value(repo));
+                if let Some(revision) = revision {
+                    table.insert("revision", value(revision));
+                }
+                if !files.is_empty() {
+                    table.insert("files", value(files.iter().collect::<Array>()));
+                }
+            }
+            Source::Path(path) => drop(table.insert("path", value(path))),
+            Source::Builtin(name) => drop(table.insert("builtin", value(name))),
+            Source::Urls(urls) => drop(table.insert("urls", value(urls.iter().collect::<Array>()))),
+            Source::Archive(urls, files) => {
+                table.insert("urls", value(urls.iter().collect::<Array>()));
+                table.insert("unpack", value(true));
+                if !files.is_empty() {
+                    table.insert("files", value(files.iter().collect::<Array>()));
+                }
+            }
+        }
+        if let Some(provider) = self.provider {
+            table.insert("provider", value(provider));
+        }
+        if let Some(hub_id) = &self.hub_id {
+            table.insert("hub_id", value(hub_id));
+        }
+        if self.stand_in {
+            table.insert("stand_in", value(true));
+        }
+        table
+    }
+}
+
+/// Whether no header will follow the block of `name`.
+fn goes_last(document: &mut DocumentMut, name: &ModelName) -> bool {
+    let last = last_position(document.as_table_mut());
+    match (document.get_mut("models"), name.variant()) {
+        (None, _) => true,
+        (Some(Item::Table(models)), None) => models.is_empty() || last_position(models) == last,
+        (Some(Item::Table(models)), Some(_)) => match models.get_mut(name.model()) {
+            Some(Item::Table(model)) => model.position().max(last_position(model)) == last,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The table that the block of `name` is in, made if need be, and the block's key there.
+fn family<'d, 'n>(document: &'d mut DocumentMut, name: &'n ModelName) -> Result<(&'d mut Item, &'n str)> {
+    let models = document.entry("models").or_insert_with(|| Item::Table(without_header()));
+    let Some(variant) = name.variant() else { return Ok((models, name.as_str())) };
+    let model = models.as_table_like_mut().and_then(|models| models.get_mut(name.model()));
+    let model = model.ok_or_else(|| unexpected("the model of the variant is not declared"))?;
+    let made = if model.is_table() { Item::Table(without_header()) } else { value(InlineTable::new()) };
+    let model = model.as_table_like_mut().ok_or_else(|| unexpected("the model is no table"))?;
+    Ok((model.entry("variants").or_insert(made), variant))
+}
+
+fn without_header() -> Table {
+    let mut table = Table::new();
+    table.set_implicit(true);
+    table
+}
+
 /// Puts the comments at the end of the file above the new block: they belong to what they follow.
-fn keep_the_end_above(document: &mut DocumentMut, name: &ModelName) {
+fn keep_the_end_above(document: &mut DocumentMut, name: &ModelName) -> Result<()> {
     let end = document.trailing().as_str().unwrap_or_default().trim_end().to_owned();
-    if let Some(Item::Table(table)) = document["models"].get_mut(name.as_str())
+    let (family, key) = family(document, name)?;
+    if let Some(Item::Table(table)) = family.get_mut(key)
         && !end.is_empty()
     {
         table.decor_mut().set_prefix(format!("{end}\n\n"));
         document.set_trailing("");
     }
+    Ok(())
 }
 
 fn last_position(table: &mut Table) -> Option<isize> {
@@ -107,16 +144,23 @@ fn last_position(table: &mut Table) -> Option<isize> {
     last
 }
 
-/// `text` without the block of `name` and the comment right above it.
+/// `text` without the block of `name`, those of its variants, and the comments right above them.
 pub(super) fn remove(text: &str, name: &ModelName) -> Result<String> {
     let mut document = parse(text)?;
-    let models = document.get_mut("models").and_then(Item::as_table_like_mut);
-    let removed = models.and_then(|models| models.remove(name.as_str()));
-    if let Some(Item::Table(removed)) = removed {
-        let above = removed.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
-        let others = paragraphs_before_the_last(above);
-        if !others.trim().is_empty() {
-            hand_on(&mut document, removed.position(), others);
+    let (family, key) = family(&mut document, name)?;
+    let removed = family.as_table_like_mut().and_then(|family| family.remove(key));
+    if let Some(Item::Table(mut removed)) = removed {
+        let mut above = Vec::new();
+        let mut gather = |table: &mut Table| {
+            let prefix = table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
+            above.push((table.position(), paragraphs_before_the_last(prefix).to_owned()));
+        };
+        gather(&mut removed);
+        each_table(&mut removed, &mut gather);
+        // The last first: each comment comes to stand above those that followed it.
+        above.sort();
+        for (position, others) in above.into_iter().rev().filter(|(_, others)| !others.trim().is_empty()) {
+            hand_on(&mut document, position, &others);
         }
     }
     Ok(document.to_string())
@@ -179,7 +223,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> Block {
-        Block { source: Source::Path(path.to_owned()), provider: None, hub_id: None }
+        Block { source: Source::Path(path.to_owned()), provider: None, hub_id: None, stand_in: false }
     }
 
     fn inserted(text: &str, name: &str) -> String {
@@ -212,6 +256,27 @@ mod tests {
         assert_eq!(
             removed("models = { a = { path = 'a' }, b = { path = 'b' } }\n", "a"),
             "models = { b = { path = 'b' } }\n"
+        );
+    }
+
+    #[test]
+    fn the_block_of_a_variant_follows_its_model_and_goes_with_it() {
+        let text = "# a\n[models.a]\npath = 'a'\n\n[models.b]\npath = 'b'\n# end\n";
+        let with =
+            "# a\n[models.a]\npath = 'a'\n\n[models.a.variants.q5]\npath = \"x\"\n\n[models.b]\npath = 'b'\n# end\n";
+        assert_eq!(inserted(text, "a@q5"), with);
+        assert_eq!(removed(with, "a@q5"), text);
+        assert_eq!(removed(with, "a"), "\n[models.b]\npath = 'b'\n# end\n");
+        assert_eq!(removed(&inserted(with, "a@q8"), "a@q8"), with);
+        assert_eq!(
+            inserted(text, "b@q5"),
+            "# a\n[models.a]\npath = 'a'\n\n[models.b]\npath = 'b'\n# end\n\n[models.b.variants.q5]\npath = \"x\"\n"
+        );
+        let apart = "[models.a]\npath = 'a'\n\n# far\n\n# own\n[models.a.variants.q5]\npath = 'x'\n\n[cache]\n";
+        assert_eq!(removed(apart, "a"), "\n# far\n\n[cache]\n");
+        assert_eq!(
+            inserted("models = { a = { path = 'a' } }\n", "a@q5"),
+            "models = { a = { path = 'a' , variants = { q5 = { path = \"x\" } } } }\n"
         );
     }
 

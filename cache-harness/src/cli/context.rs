@@ -56,8 +56,11 @@ impl Context {
     }
 
     fn overrides(&self) -> Overrides {
-        let config = self.global.config.clone();
-        Overrides { config, offline: self.global.offline.then_some(true) }
+        Overrides {
+            config: self.global.config.clone(),
+            offline: self.global.offline.then_some(true),
+            variants: self.global.variant.clone(),
+        }
     }
 
     pub(crate) fn wants_json(&self) -> bool {

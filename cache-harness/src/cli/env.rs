@@ -7,6 +7,8 @@ use clap::ValueEnum;
 
 use super::{Context, Verdict};
 use crate::cache::Cache;
+use crate::config::{Origin, Setting};
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::provider;
 use crate::provider_kind::ProviderKind;
@@ -64,6 +66,9 @@ pub(super) fn variables(cache: &Cache, context: &Context) -> Result<BTreeMap<&'s
     let mut used: Vec<ProviderKind> = models.map(|declared| declared.provider).collect();
     used.extend(config.provider_roots.keys());
     let mut variables = provider::variables(used, config, &context.environment)?;
+    if let Setting { value, origin: Origin::Flag(_) } = &config.variants {
+        variables.insert(environment::VARIANT, PathBuf::from(value.to_string()));
+    }
     if config.offline.value {
         variables.extend(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].map(|name| (name, PathBuf::from("1"))));
     }

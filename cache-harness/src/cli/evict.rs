@@ -23,7 +23,7 @@ impl Evict {
         let mut verdict = Verdict::Holds;
         let (mut ids, mut planned) = (Vec::new(), Vec::new());
         for name in &self.names {
-            let prepared = cache.inner.prepared(&Ask::new(name, Via::Restore));
+            let prepared = cache.inner.prepared(&Ask::exactly(name, Via::Restore));
             let of_name = |model: &str| model == name;
             let matching: Vec<_> = survey
                 .residents

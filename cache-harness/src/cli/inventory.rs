@@ -75,7 +75,7 @@ pub(crate) fn models(cache: &Cache, survey: &Survey) -> Result<Vec<Model>> {
     let mut models = Vec::new();
     let mut known = BTreeSet::new();
     for declared in inner.catalog.models.values() {
-        let prepared = inner.prepared(&Ask::new(declared.name.as_str(), Via::Restore));
+        let prepared = inner.prepared(&Ask::exactly(declared.name.as_str(), Via::Restore));
         let Ok(prepared) = prepared else {
             models.push(unpinned(declared.name.to_string(), declared.provider.to_string()));
             continue;

@@ -52,7 +52,7 @@ impl Key {
 
 /// What the key depends on of one model. No value can hold a tab or newline.
 fn lines(inner: &Inner, name: &str) -> Result<String> {
-    let prepared = inner.prepared(&Ask::new(name, Via::Restore))?;
+    let prepared = inner.prepared(&Ask::exactly(name, Via::Restore))?;
     let (hub_id, commit) = (prepared.declared.hub_id.as_deref(), prepared.pins.commit.as_deref());
     let (hub_id, commit) = (hub_id.unwrap_or("-"), commit.unwrap_or("-"));
     let mut lines = format!("model\t{name}\t{}\t{hub_id}\t{commit}\n", prepared.provider);

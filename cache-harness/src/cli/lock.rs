@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use self::change::Change;
 use super::edit::{self, Edit, Unconfirmed};
+use super::stand_in::{self, Signed};
 use super::{Context, Verdict, remark};
 use crate::cache::Inner;
 use crate::catalog::{Declared, Source};
 use crate::error::{Error, Result};
 use crate::model::ModelName;
 use crate::pinning::Commit;
-use crate::pins::Pins;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Lock {
@@ -61,12 +61,17 @@ impl Lock {
             match edit::admit(inner, model, unconfirmed).and_then(|()| edit::pin(inner, model, commit)) {
                 Ok(found) => {
                     remark::tell(context, &model.name, &found);
-                    pinned.push((model, found.pins));
+                    pinned.push((model.name.clone(), found.pins));
                 }
                 Err(error) => failed.push((model, error)),
             }
         }
-        self.write(context, inner, pinned)?;
+        let mut signed = stand_in::sign(inner, &inner.catalog, pinned);
+        for error in std::mem::take(&mut signed.refused) {
+            context.error(&error);
+            verdict = Verdict::Fails;
+        }
+        self.write(context, inner, signed)?;
         for (model, error) in failed {
             match &model.source {
                 // Its digest pins it. What lacks is the size, which only the unreachable source could tell.
@@ -74,7 +79,7 @@ impl Lock {
                     context.say(&format!("{}: pinned by the catalog, but not fetched: {error}", model.name));
                 }
                 _ if is_mismatch(&error) => {
-                    let hint = format!("if the file was meant to change, correct `sha256` in [models.{}]", model.name);
+                    let hint = format!("if the file was meant to change, correct `sha256` in [{}]", model.header());
                     context.failure(&error.to_string(), Some(&hint));
                     verdict = Verdict::Fails;
                 }
@@ -98,12 +103,12 @@ impl Lock {
         }
     }
 
-    fn write(&self, context: &Context, inner: &Inner, pinned: Vec<(&Declared, Pins)>) -> Result<()> {
+    fn write(&self, context: &Context, inner: &Inner, signed: Signed) -> Result<()> {
         let mut edit = Edit::begin(inner)?;
         let mut changes = Vec::new();
-        for (model, pins) in pinned {
-            changes.push(Change::between(&model.name, edit.lock.models.get(&model.name), Some(&pins)));
-            edit.lock.models.insert(model.name.clone(), pins);
+        for (name, pins) in signed.blocks(&inner.lock, &edit.lock) {
+            changes.push(Change::between(&name, edit.lock.models.get(&name), Some(&pins)));
+            edit.lock.models.insert(name, pins);
         }
         if self.names.is_empty() {
             // Of the catalog as it is now: another process may have added a model meanwhile.

@@ -22,6 +22,7 @@ mod report;
 mod restore;
 mod run;
 mod search;
+mod stand_in;
 mod status;
 mod verify;
 mod warm;
@@ -34,6 +35,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use context::{Context, Verdict};
+
+use crate::config::Variants;
 
 /// Verified ML models for Rust tests, from one shared cache.
 #[derive(Debug, Parser)]
@@ -53,6 +56,9 @@ pub(crate) struct Global {
     /// The catalog to use, instead of the nearest cache-harness.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The variant to take of each model that has it, such as `mini`; or `NAME=mini,OTHER=full`, `full` being the model itself
+    #[arg(long, global = true, value_name = "VARIANT")]
+    variant: Option<Variants>,
     /// Open no connection
     #[arg(long, global = true)]
     offline: bool,

@@ -184,7 +184,7 @@ fn room(inner: &Inner, survey: &Survey) -> Room {
 }
 
 fn model(inner: &Inner, survey: &Survey, room: &Room, name: &str) -> Result<(Model, Need)> {
-    let prepared = inner.prepared(&Ask::new(name, Via::Restore))?;
+    let prepared = inner.prepared(&Ask::exactly(name, Via::Restore))?;
     let here = |digest| {
         let begun = inner.store.partial(digest);
         let begun = || survey.partials.iter().find(|(path, _)| *path == begun).map(|(_, bytes)| *bytes);

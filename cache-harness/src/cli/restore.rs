@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::{Context, Verdict};
 use crate::ask::{Ask, Place};
 use crate::cached_model::CachedModel;
+use crate::catalog::Choice;
+use crate::config::Origin;
 use crate::error::Result;
 use crate::event::{Outcome, Via};
 use crate::fs::LinkMode;
@@ -29,6 +31,7 @@ struct Document {
 
 #[derive(Serialize)]
 struct Model {
+    /// With `@` and the variant, if it is one.
     name: String,
     provider: &'static str,
     #[serde(serialize_with = "super::context::lossy")]
@@ -60,8 +63,14 @@ impl Restore {
         let mut verdict = Verdict::Holds;
         for name in &self.names {
             let started = Instant::now();
-            match cache.ask(&Ask { place: place.clone(), ..Ask::new(name, Via::Restore) }) {
+            let ask = Ask { place: place.clone(), ..Ask::new(name, Via::Restore) };
+            match cache.ask(&ask) {
                 Ok(model) => {
+                    if let Ok(Choice { declared, origin }) = cache.inner.chosen(&ask)
+                        && origin != Origin::Default
+                    {
+                        context.say(&format!("{name}: takes `{}`, by {origin}", declared.name));
+                    }
                     if !context.wants_json() {
                         context.out(&model.path().display().to_string())?;
                     }
@@ -90,7 +99,7 @@ fn describe(model: &CachedModel, seconds: f64) -> Model {
         link_mode: file.link_mode,
     };
     Model {
-        name: model.name().to_owned(),
+        name: model.prepared.name().to_string(),
         provider: model.provider().as_str(),
         path: model.path().to_owned(),
         outcome: model.outcome(),

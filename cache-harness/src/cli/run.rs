@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::{Command, ExitStatus};
 
-use super::{Context, Verdict, env, warm};
+use super::{Context, Verdict, env, warm, workspace};
 use crate::error::{Error, Result};
 use crate::report::Runs;
 use crate::{environment, time};
@@ -40,7 +40,7 @@ impl Run {
             std::thread::spawn(move || {
                 let names = match warm::tests(&cache) {
                     Ok(names) if !names.is_empty() => names,
-                    _ => warm::all(&cache),
+                    _ => workspace::all_chosen(&cache),
                 };
                 drop(crate::warm::warm(&cache, &names, 4));
             });

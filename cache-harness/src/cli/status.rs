@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use super::inventory::{self, Model, State};
 use super::{Context, Verdict};
+use crate::ask::Ask;
 use crate::cache::Cache;
 use crate::error::Result;
+use crate::event::Via;
 use crate::units::{ByteSize, show_seconds};
 use crate::{fs, time};
 
@@ -168,6 +170,7 @@ fn origins(cache: &Cache) -> String {
     let age = |age: std::time::Duration| {
         if age == std::time::Duration::MAX { "never".to_owned() } else { show_seconds(age.as_secs_f64()) }
     };
+    let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let mirrors = match config.mirrors.value.as_slice() {
         [] => "none".to_owned(),
         mirrors => mirrors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
@@ -186,8 +189,16 @@ fn origins(cache: &Cache) -> String {
         line("patience", age(config.patience.value), &config.patience.origin),
         line("mirrors", mirrors, &config.mirrors.origin),
         line("connections", config.connections.value.to_string(), &config.connections.origin),
+        line("variant", or_none(config.variants.value.to_string()), &config.variants.origin),
         line("HF_ENDPOINT", config.endpoint.value.clone(), &config.endpoint.origin),
     ];
+    for declared in cache.inner.catalog.models.values() {
+        let has_variants = cache.inner.catalog.variants_of(&declared.name).next().is_some();
+        if let (true, Ok(choice)) = (has_variants, cache.inner.chosen(&Ask::new(declared.name.as_str(), Via::Restore)))
+        {
+            lines.push(line(declared.name.as_str(), choice.declared.name.to_string(), &choice.origin));
+        }
+    }
     for (provider, root) in &config.provider_roots {
         lines.push(line(provider.as_str(), root.value.display().to_string(), &root.origin));
     }

@@ -54,7 +54,7 @@ impl Verify {
         let started = Instant::now();
         let mut document = Document::default();
         for name in &names {
-            match cache.inner.prepared(&Ask::new(name, Via::Restore)) {
+            match cache.inner.prepared(&Ask::exactly(name, Via::Restore)) {
                 Ok(prepared) => document.verify(&cache, &prepared)?,
                 Err(Error::Unpinned { .. }) if self.names.is_empty() => {}
                 Err(error) => return Err(error),
@@ -65,7 +65,7 @@ impl Verify {
         if self.repair && !wrong.is_empty() {
             verdict = Verdict::Holds;
             for name in wrong {
-                match cache.ask(&Ask { verify: Some(Depth::Always), ..Ask::new(&name, Via::Restore) }) {
+                match cache.ask(&Ask { verify: Some(Depth::Always), ..Ask::exactly(&name, Via::Restore) }) {
                     Ok(_) => document.repaired.push(name),
                     Err(error) => {
                         context.error(&error);

@@ -17,10 +17,10 @@ use crate::warm;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, clap::Args)]
 pub(super) struct Warm {
-    /// Models of the catalog; without any, all of them
+    /// Models of the catalog; without any, all of them, of each the variant that is chosen
     #[arg(value_name = "NAME", conflicts_with_all = ["all", "tests", "predict"])]
     names: Vec<String>,
-    /// All models of the catalog
+    /// All models of the catalog and all their variants
     #[arg(long, conflicts_with_all = ["tests", "predict"])]
     all: bool,
     /// The models that this workspace's annotations name
@@ -62,7 +62,7 @@ impl Warm {
         }
         let names = self.select(&cache)?;
         for name in &names {
-            cache.inner.prepared(&crate::ask::Ask::new(name, crate::event::Via::Warm))?;
+            cache.inner.prepared(&crate::ask::Ask::exactly(name, crate::event::Via::Warm))?;
         }
         if self.check {
             return check(context, &cache, &names);
@@ -93,20 +93,37 @@ impl Warm {
     }
 
     fn select(&self, cache: &Cache) -> Result<Vec<String>> {
-        if !self.names.is_empty() {
-            return Ok(self.names.clone());
-        }
-        if self.tests {
+        let names = if !self.names.is_empty() {
+            self.names.clone()
+        } else if self.tests {
             return tests(cache);
-        }
-        if self.predict {
-            return warm::predict(cache);
-        }
-        Ok(all(cache))
+        } else if self.predict {
+            warm::predict(cache)?
+        } else if self.all {
+            return Ok(all(cache));
+        } else {
+            return project(cache);
+        };
+        let mut seen = BTreeSet::new();
+        let mut chosen = names.iter().map(|name| workspace::chosen(cache, name)).collect::<Result<Vec<_>>>()?;
+        chosen.retain(|name| seen.insert(name.clone()));
+        Ok(chosen)
     }
 }
 
-/// Every model of the catalog.
+/// The models that are chosen, and the variants that annotations name themselves.
+fn project(cache: &Cache) -> Result<Vec<String>> {
+    let mut names = workspace::all_chosen(cache);
+    let declared = &cache.inner.catalog.models;
+    // Without variants no annotation can name another model of the catalog.
+    if declared.keys().any(|name| name.variant().is_some()) {
+        let all = workspace::models(cache, &workspace::tests(cache)?).into_iter();
+        names = all.filter(|name| declared.keys().any(|known| known.as_str() == name)).collect();
+    }
+    Ok(names)
+}
+
+/// Every model of the catalog, and every variant.
 pub(super) fn all(cache: &Cache) -> Vec<String> {
     cache.inner.catalog.models.keys().map(ToString::to_string).collect()
 }

@@ -10,6 +10,7 @@ use super::Overrides;
 use super::mirror::Mirror;
 use super::provider::Providers;
 use super::setting::{ApplicationCache, Origin, RemoteMode, Setting, Verify, WhenUnusable};
+use super::variants::Variants;
 use crate::address::{self, PlainHttp};
 use crate::document::{Placed, Table};
 use crate::environment::{self, Environment};
@@ -41,6 +42,7 @@ pub(super) struct Layer {
     pub(super) patience: Option<Setting<Duration>>,
     pub(super) mirrors: Option<Setting<Vec<Mirror>>>,
     pub(super) connections: Option<Setting<NonZeroUsize>>,
+    pub(super) variants: Option<Setting<Variants>>,
 }
 
 impl Layer {
@@ -69,6 +71,7 @@ impl Layer {
             patience: self.patience.or(weaker.patience),
             mirrors: self.mirrors.or(weaker.mirrors),
             connections: self.connections.or(weaker.connections),
+            variants: self.variants.or(weaker.variants),
         }
     }
 
@@ -148,6 +151,7 @@ impl Layer {
             patience: variable(environment::PATIENCE, environment, parse_patience)?,
             mirrors: variable(environment::MIRRORS, environment, parse_mirrors)?,
             connections: variable(environment::CONNECTIONS, environment, parse_connections)?,
+            variants: variable(environment::VARIANT, environment, str::parse)?,
             ..Self::default()
         })
     }
@@ -155,7 +159,8 @@ impl Layer {
     /// What the command line says.
     pub(super) fn from_flags(overrides: &Overrides) -> Self {
         let offline = overrides.offline.map(|value| Setting { value, origin: Origin::Flag("--offline") });
-        Self { offline, ..Self::default() }
+        let variants = overrides.variants.clone().map(|value| Setting { value, origin: Origin::Flag("--variant") });
+        Self { offline, variants, ..Self::default() }
     }
 }
 

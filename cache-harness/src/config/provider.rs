@@ -67,10 +67,8 @@ impl Providers {
         let template = Template::read(table)?.map(Arc::new);
         let links = read_links(kind, table)?;
         let check = table.boolean("check_environment")?;
-        let environment_check = check.map(|check| match check.value {
-            true => EnvironmentCheck::Enforced,
-            false => EnvironmentCheck::Waived,
-        });
+        let environment_check =
+            check.map(|check| if check.value { EnvironmentCheck::Enforced } else { EnvironmentCheck::Waived });
         self.0.insert(kind, ProviderSettings { template, links, environment_check });
         Ok(())
     }

@@ -108,7 +108,7 @@ impl Template {
         commit: Option<&str>,
         file: &PinnedFile,
     ) -> Result<String> {
-        let lacks = |what: &str, remedy: &str| self.wrong_with(format!("`{name}` has no {what}"), Some(remedy));
+        let lacks = |what: &str, remedy: &str| self.wrong_with(&format!("`{name}` has no {what}"), Some(remedy));
         let hub_id = || hub_id.ok_or_else(|| lacks("repository", "set `hub_id = \"owner/name\"` for it"));
         let mut text = String::new();
         for piece in &self.pieces {
@@ -137,11 +137,11 @@ impl Template {
     }
 
     /// What is wrong with it, at its line.
-    pub(crate) fn wrong(&self, message: String) -> Error {
+    pub(crate) fn wrong(&self, message: &str) -> Error {
         self.wrong_with(message, Some("`{path}` keeps the files of a model apart"))
     }
 
-    fn wrong_with(&self, message: String, hint: Option<&str>) -> Error {
+    fn wrong_with(&self, message: &str, hint: Option<&str>) -> Error {
         let (line, column) = self.position;
         let message = format!("`layout`: {message}");
         Error::Malformed { path: self.path.clone(), line, column, message, hint: hint.map(Into::into) }
@@ -178,10 +178,10 @@ fn parse_layout(text: &str) -> Result<Vec<Piece>, String> {
 }
 
 fn plain(text: &str) -> Result<Piece, String> {
-    match text.contains('}') {
-        true => Err(format!("`{text}` has `}}` without `{{`")),
-        false => Ok(Piece::Text(text.to_owned())),
+    if text.contains('}') {
+        return Err(format!("`{text}` has `}}` without `{{`"));
     }
+    Ok(Piece::Text(text.to_owned()))
 }
 
 fn hole(name: &str) -> Result<Hole, String> {
@@ -190,12 +190,11 @@ fn hole(name: &str) -> Result<Hole, String> {
     }
     HOLES.iter().find(|(known, _)| *known == name).map(|(_, hole)| *hole).ok_or_else(|| {
         let known = HOLES.iter().map(|(known, _)| *known);
-        let help = match nearest(name, known.clone()) {
-            Some(near) => format!("did you mean `{{{near}}}`?"),
-            None => {
-                let known: Vec<String> = known.map(|known| format!("{{{known}}}")).collect();
-                format!("it can have {}", listed(known.iter().map(String::as_str)))
-            }
+        let help = if let Some(near) = nearest(name, known.clone()) {
+            format!("did you mean `{{{near}}}`?")
+        } else {
+            let known: Vec<String> = known.map(|known| format!("{{{known}}}")).collect();
+            format!("it can have {}", listed(known.iter().map(String::as_str)))
         };
         format!("`{{{}}}` is no placeholder: {help}", name.escape_debug())
     })

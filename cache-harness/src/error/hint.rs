@@ -29,6 +29,10 @@ impl Error {
                 "declare the file by its own `hub` or `urls` if you trust what its source has now, and report this entry"
                     .into()
             }
+            Self::StandIn { model, stand_in, .. } => format!(
+                "nothing of the two was pinned: make the stand-in anew from the model, or take `stand_in` out of the catalog; \
+                 then `cache-harness lock {model} {stand_in}`"
+            ),
             Self::Malformed { hint, .. } => return hint.clone(),
             Self::NoHome { remedy, .. } | Self::Untrusted { remedy, .. } => (*remedy).into(),
             Self::Archive { remedy, .. } => return remedy.map(Into::into),

@@ -12,7 +12,7 @@
 //!       clients    the connections; line: their thread               pace  head         how often to ask, as told (pure)
 //! ```
 //!
-//! A page of an API is a single [`exchange`] that is kept in memory: `page`.
+//! A page of an API is a single [`exchange`] that is kept in memory: `page`. Of a `remote_file` only parts are read.
 
 mod candidates;
 mod clients;
@@ -31,6 +31,8 @@ mod pace;
 mod page;
 mod part;
 mod plan;
+#[cfg(feature = "cli")]
+mod remote_file;
 mod retry;
 mod source;
 mod trust;
@@ -49,6 +51,8 @@ use crate::store::{Memo, Partial, Received};
 
 #[cfg(feature = "cli")]
 pub(crate) use page::{Inquiry, Page, Refusal, Text};
+#[cfg(feature = "cli")]
+pub(crate) use remote_file::RemoteFile;
 pub(crate) use source::{Address, Source};
 
 /// One file to be fetched.
@@ -194,6 +198,13 @@ impl Fetcher {
     pub(crate) fn read(&self, inquiry: Inquiry, patience: Duration, progress: &Progress) -> Result<Page> {
         let progress = progress.clone();
         self.line(patience)?.run(|clients| inquiry.run(clients, progress))
+    }
+
+    /// The file of the job, of `size` bytes, to be read in parts from where it is. What fails is in the
+    /// [`io::Error`](std::io::Error) as an [`Error`].
+    #[cfg(feature = "cli")]
+    pub(crate) fn open<'a>(&'a self, job: Job<'a>, size: u64, progress: &'a Progress) -> Result<RemoteFile<'a>> {
+        Ok(RemoteFile::new(self.line(job.patience)?, job, size, progress))
     }
 
     fn line(&self, patience: Duration) -> Result<&line::Line> {

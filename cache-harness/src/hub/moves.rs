@@ -77,7 +77,14 @@ mod tests {
             file("model", 4, "old", Some(sha256("old").to_string())),
             file("same", 8, "same", Some(sha256("same").to_string())),
         ];
-        let pins = Pins { source: String::new(), commit: None, archive: None, coverage: Coverage::Unknown, files };
+        let pins = Pins {
+            source: String::new(),
+            commit: None,
+            archive: None,
+            coverage: Coverage::Unknown,
+            signature: None,
+            files,
+        };
         let listed = |path: &str, size, content| Listed { path: path.to_owned(), size, content };
         let now = [
             listed("a.json", 16, Content::Small(oid("b"))),

@@ -57,7 +57,7 @@ impl Pinning<'_> {
         let files = self.pin_files(declared, &head, &chosen.files)?;
         let is_complete = chosen.files.len() == listed.len();
         let coverage = if is_complete { Coverage::Complete } else { Coverage::Unknown };
-        let pins = Pins { source, commit: Some(head.commit), archive: None, coverage, files };
+        let pins = Pins { source, commit: Some(head.commit), archive: None, signature: None, coverage, files };
         let left_out = chosen.left_out.iter().map(|file| file.path.clone()).collect();
         Ok(Pinned { pins, left_out, renamed: Some(head.repo).filter(|now| now != repo) })
     }
@@ -176,7 +176,8 @@ impl Pinning<'_> {
     ) -> Result<Sha256Digest> {
         let address = Address::of_hub_file(&head.repo, &head.commit, path.as_str(), self.config);
         let refused = |reason| Error::Refused { url: address::shown(&address.url), reason };
-        let download = Download { pinning: self, declared, path, address: address.clone(), size: Some(blob.size) };
+        let addresses = vec![address.clone()];
+        let download = Download { pinning: self, declared, path, addresses, size: Some(blob.size) };
         let (draft, received) = download.bring_unknown(store).map_err(|error| match sizes(&error) {
             Some((listed, sent)) => refused(format!("it has {sent} bytes, but the listing says {listed}")),
             None => error,

@@ -60,6 +60,7 @@ impl Pins {
         lines.extend(self.commit.iter().map(|commit| format!("commit = {}", string_text(commit))));
         lines.extend((self.coverage == Coverage::Complete).then(|| "complete = true".to_owned()));
         lines.extend(self.archive.iter().map(|archive| format!("archive = {}", archive.render())));
+        lines.extend(self.signature.iter().map(|signature| format!("signature = {}", string_text(signature))));
         lines.push("files = [".to_owned());
         lines.extend(self.files.iter().map(|file| format!("  {},", file.render())));
         lines.push("]".to_owned());

@@ -102,6 +102,8 @@ fn declared(source: Source, provider: ProviderKind, sha256: Option<Sha256Digest>
         plain_http,
         capabilities,
         description,
+        on: None,
+        stand_in: false,
         line: 1,
     }
 }
@@ -141,13 +143,14 @@ prop_compose! {
         source in "\\PC{0,12}|path:[a\n\\\\\"]{0,3}",
         commit in "[0-9a-f]{40}",
         archive in proptest::option::of(any_file()),
+        signature in proptest::option::of("[0-9a-f]{16}"),
         files in proptest::collection::vec(any_file(), 1..4),
     ) -> Pins {
         let mut files = files;
         for (number, file) in files.iter_mut().enumerate() {
             file.path = format!("{number}{}", file.path).parse().unwrap();
         }
-        Pins { source, commit: Some(commit), archive, coverage: Coverage::Unknown, files }
+        Pins { source, commit: Some(commit), archive, coverage: Coverage::Unknown, signature, files }
     }
 }
 
@@ -193,11 +196,12 @@ fn sample() -> LockFile {
         commit: Some("0".repeat(40)),
         archive: None,
         coverage: Coverage::Complete,
+        signature: Some("0123456789abcdef".into()),
         files: vec![file("a b", 10, Some(SHA)), file("c/d", 2, None)],
     };
     let archive = Some(file("m.zip", 7, None));
     let (coverage, files) = (Coverage::Unknown, vec![file("x", 1, None)]);
-    let unpacked = Pins { source: "unpack:m.zip".into(), commit: None, archive, coverage, files };
+    let unpacked = Pins { source: "unpack:m.zip".into(), commit: None, archive, signature: None, coverage, files };
     let models = BTreeMap::from([("o/n".parse().unwrap(), hub), ("v1.2".parse().unwrap(), unpacked)]);
     LockFile { path: "f".into(), models, newer: false }
 }
@@ -249,7 +253,7 @@ fn a_line_that_went_missing_is_refused_and_a_block_without_check_is_read() {
     let check = sample().models[&"o/n".parse().unwrap()].check(&"o/n".parse().unwrap());
     assert_eq!(
         parse(&edited).unwrap_err(),
-        "f:13:9: what stands in [models.\"o/n\"] is not what its `check` was written for\n\
+        "f:14:9: what stands in [models.\"o/n\"] is not what its `check` was written for\n\
          hint: take the block from version control; if the change is meant, delete this line, and \
          `cache-harness lock` writes it anew"
     );

@@ -10,7 +10,7 @@
 //! there first, and go on reading `manifests`.
 //!
 //! `name`, `namespace/name` and `namespace/name/tag` in the catalog are that model there; the namespace is else `library`
-//! and the tag `latest`. If one of the model's files is called `manifest.json`, it is the manifest, and the others are the
+//! and the tag its variant or `latest`. If one of the model's files is called `manifest.json`, it is the manifest, and the others are the
 //! blobs it names. Else the model is one `.gguf` file, and a manifest and a configuration are made for it as
 //! `ollama create` makes them of `FROM file.gguf`, without a prompt template: what is asked goes to the model as it is.
 //!
@@ -54,11 +54,11 @@ pub(super) fn layout(root: &Path, subject: Subject<'_>) -> Result<Layout> {
 }
 
 fn manifest_path(root: &Path, subject: Subject<'_>) -> Result<PathBuf> {
-    let parts: Vec<&str> = subject.name.as_str().split('/').collect();
-    let (namespace, model, tag) = match parts.as_slice() {
-        [model] => ("library", *model, "latest"),
-        [namespace, model] => (*namespace, *model, "latest"),
-        [namespace, model, tag] => (*namespace, *model, *tag),
+    let parts: Vec<&str> = subject.name.model().split('/').collect();
+    let (namespace, model, tag) = match (parts.as_slice(), subject.name.variant()) {
+        ([model], tag) => ("library", *model, tag.unwrap_or("latest")),
+        ([namespace, model], tag) => (*namespace, *model, tag.unwrap_or("latest")),
+        ([namespace, model, tag], None) => (*namespace, *model, *tag),
         _ => return Err(subject.wrong("Ollama's names have at most three parts: `namespace/name/tag`")),
     };
     // `isValidPart`: a letter, digit or `_` first, no more than 80 characters, no `.` in a namespace.
@@ -103,13 +103,12 @@ fn made(subject: Subject<'_>) -> Result<(String, String)> {
 }
 
 pub(super) fn root(configured: Option<&Path>, environment: &Environment) -> Result<Root> {
-    let path = match configured.map(Path::to_owned).or_else(|| environment.get(MODELS).map(PathBuf::from)) {
-        Some(path) => path,
-        None => {
-            let remedy = "set HOME, or OLLAMA_MODELS";
-            let home = environment.home().ok_or(Error::NoHome { what: "the folder of Ollama", remedy })?;
-            home.join(".ollama/models")
-        }
+    let below_home = || {
+        let remedy = "set HOME, or OLLAMA_MODELS";
+        let home = environment.home().ok_or(Error::NoHome { what: "the folder of Ollama", remedy })?;
+        Ok(home.join(".ollama/models"))
     };
+    let own = configured.map(Path::to_owned).or_else(|| environment.get(MODELS).map(PathBuf::from));
+    let path = own.map_or_else(below_home, Ok)?;
     Ok(Root { variables: vec![(MODELS, path.clone())], path })
 }

@@ -1,4 +1,4 @@
-//! WhisperKit, by the Hub client of swift-transformers.
+//! `WhisperKit`, by the Hub client of swift-transformers.
 //!
 //! ```text
 //! <root>/models/<owner>/<name>/
@@ -35,13 +35,11 @@ pub(super) fn layout(root: &Path, subject: Subject<'_>) -> Result<Layout> {
 }
 
 pub(super) fn root(configured: Option<&Path>, environment: &Environment) -> Result<Root> {
-    let path = match configured {
-        Some(path) => path.to_owned(),
-        None => {
-            let remedy = "set HOME, or `root` in [providers.whisperkit]";
-            let home = environment.home().ok_or(Error::NoHome { what: "the folder of WhisperKit", remedy })?;
-            home.join("Documents/huggingface")
-        }
+    let below_home = || {
+        let remedy = "set HOME, or `root` in [providers.whisperkit]";
+        let home = environment.home().ok_or(Error::NoHome { what: "the folder of WhisperKit", remedy })?;
+        Ok(home.join("Documents/huggingface"))
     };
+    let path = configured.map(Path::to_owned).map_or_else(below_home, Ok)?;
     Ok(Root { path, variables: Vec::new() })
 }

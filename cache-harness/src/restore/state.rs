@@ -46,7 +46,7 @@ impl Restoring<'_> {
                 Ok(self.ours(item, LinkMode::Symlink))
             }
             // A pointer from when there were such.
-            (Wanted::Bytes { .. }, Found::Symlink(_)) if self.is_own_pointer(recorded.as_ref()) => {
+            (Wanted::Bytes { .. }, Found::Symlink(_)) if is_own_pointer(recorded.as_ref()) => {
                 Ok(State::Missing(Placing::Replace))
             }
             (Wanted::Bytes { file, sha256 } | Wanted::Pointer { file, sha256, .. }, _) => {
@@ -123,19 +123,19 @@ impl Restoring<'_> {
         fs::read_symlink(path).is_some_and(|target| target == self.store().blob(sha256))
     }
 
-    /// Whether the pointer that was recorded as ours is still there.
-    fn is_own_pointer(&self, recorded: Option<&Placed>) -> bool {
-        match recorded {
-            Some(Placed { path, content: Content::Pointer { target, .. }, owner: Owner::Ours, .. }) => {
-                fs::read_symlink(path).as_ref() == Some(target)
-            }
-            _ => false,
-        }
-    }
-
     /// Whether a pointer that no record names leads to a link of ours: then the record that named it was lost.
     fn leads_to_ours(&self, item: &Item) -> bool {
         let target = item.leads_to().and_then(|target| self.entry.placed_at(target));
         target.is_some_and(|target| target.owner == Owner::Ours && !target.is_intended())
+    }
+}
+
+/// Whether the pointer that was recorded as ours is still there.
+fn is_own_pointer(recorded: Option<&Placed>) -> bool {
+    match recorded {
+        Some(Placed { path, content: Content::Pointer { target, .. }, owner: Owner::Ours, .. }) => {
+            fs::read_symlink(path).as_ref() == Some(target)
+        }
+        _ => false,
     }
 }

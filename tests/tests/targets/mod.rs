@@ -4,6 +4,7 @@ mod asynchronous;
 mod composed;
 mod plain;
 mod skips;
+mod variants;
 
 use std::env;
 use std::fs::OpenOptions;
@@ -40,6 +41,10 @@ pub(crate) const BODIES: &[&str] = &[
     "serial, async",
     "several",
     "shared",
+    "variant by name: noise@small Some(\"small\")",
+    "variant by option: noise Some(\"small\")",
+    "variant itself: noise None",
+    "variant open: noise None",
     "without parameter",
 ];
 

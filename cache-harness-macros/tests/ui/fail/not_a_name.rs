@@ -20,4 +20,8 @@ fn invalid_names() {}
 #[test]
 fn a_name_twice() {}
 
+#[cached_model("voice@..")]
+#[test]
+fn no_variant() {}
+
 fn main() {}

@@ -24,4 +24,12 @@ fn offline() {}
 #[test]
 fn fallback() {}
 
+#[cached_model("minilm", variant = q5)]
+#[test]
+fn variant_without_quotes() {}
+
+#[cached_model("minilm", variant = "q5 small")]
+#[test]
+fn variant() {}
+
 fn main() {}

@@ -18,6 +18,9 @@ pub(super) struct Change {
     /// The commit before and after, if it is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<(Option<String>, Option<String>)>,
+    /// The signature before and after, if it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<(Option<String>, Option<String>)>,
     /// The files that differ.
     pub(super) files: Vec<FileChange>,
     #[serde(skip)]
@@ -57,6 +60,12 @@ impl Change {
             }
             _ => None,
         };
+        let signature = match (before, after) {
+            (Some(before), Some(after)) if before.signature != after.signature => {
+                Some((before.signature.clone(), after.signature.clone()))
+            }
+            _ => None,
+        };
         let outcome = match (before, after) {
             (None, _) => Outcome::Pinned,
             (_, None) => Outcome::Dropped,
@@ -64,7 +73,15 @@ impl Change {
             _ => Outcome::Changed,
         };
         let total = after.map_or((0, 0), |pins| (pins.files.len(), pins.bytes().unwrap_or(0)));
-        Self { name: name.clone(), outcome, source, commit, files: changed(&files(before), &files(after)), total }
+        Self {
+            name: name.clone(),
+            outcome,
+            source,
+            commit,
+            signature,
+            files: changed(&files(before), &files(after)),
+            total,
+        }
     }
 
     /// As a person reads it: the model, and below it the files that differ.
@@ -80,12 +97,15 @@ impl Change {
             Outcome::Changed => {
                 let source = self.source.iter().map(|(before, after)| format!("  source: {before} -> {after}"));
                 let or_none = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "none".to_owned());
-                let commit = self.commit.iter();
-                let commit =
-                    commit.map(|(before, after)| format!("  commit: {} -> {}", or_none(before), or_none(after)));
+                let moved = |what, (before, after): &(Option<String>, Option<String>)| {
+                    format!("  {what}: {} -> {}", or_none(before), or_none(after))
+                };
+                let commit = self.commit.iter().map(|commits| moved("commit", commits));
+                let signature = self.signature.iter().map(|signatures| moved("signature", signatures));
                 let head = std::iter::once(format!("{name}: changed"));
                 head.chain(source)
                     .chain(commit)
+                    .chain(signature)
                     .chain(self.files.iter().map(|file| format!("  {}", file.line())))
                     .collect()
             }

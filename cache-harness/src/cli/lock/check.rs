@@ -2,12 +2,13 @@
 //!
 //! No network, and no bytes but those of `path` models.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::change::{Change, Outcome};
-use super::{Context, Verdict};
+use super::{Context, Verdict, stand_in};
 use crate::cache::Inner;
 use crate::catalog::{Declared, Source};
 use crate::digest::Sha256Digest;
@@ -32,8 +33,14 @@ struct Disagreement {
 pub(super) fn check(context: &Context, inner: &Inner, declared: &[&Declared], all: bool) -> Result<Verdict> {
     let lock = &inner.lock;
     let mut disagreements = Vec::new();
-    for model in declared {
-        let reasons = reasons(model, lock.models.get(&model.name));
+    // A stand-in is wrong also where only its model was named and pinned anew.
+    let stand_ins = declared.iter().flat_map(|model| stand_in::stand_ins(&inner.catalog, &model.name));
+    let models: BTreeMap<_, _> = declared.iter().copied().chain(stand_ins).map(|model| (&model.name, model)).collect();
+    for model in models.into_values() {
+        let mut reasons = reasons(model, lock.models.get(&model.name));
+        if reasons.is_empty() && model.stand_in {
+            reasons.extend(stand_in::lacks(model, lock));
+        }
         if !reasons.is_empty() {
             disagreements.push(Disagreement { name: model.name.to_string(), reasons });
         }
@@ -80,8 +87,14 @@ fn reasons(declared: &Declared, locked: Option<&Pins>) -> Vec<String> {
     match (&declared.source, declared.sha256) {
         (Source::Path(path, _), _) => match pin_path(path) {
             Ok(files) => {
-                let now =
-                    Pins { source, commit: locked.commit.clone(), archive: None, coverage: locked.coverage, files };
+                let now = Pins {
+                    source,
+                    commit: locked.commit.clone(),
+                    signature: locked.signature.clone(),
+                    archive: None,
+                    coverage: locked.coverage,
+                    files,
+                };
                 let change = Change::between(&declared.name, Some(locked), Some(&now));
                 let differs = change.outcome != Outcome::Unchanged;
                 change.files.iter().filter(|_| differs).map(super::change::FileChange::line).collect()
