@@ -101,18 +101,20 @@ impl Cache {
         let (config, catalog) = Config::discover(start, &environment, overrides)?;
         let lock = match &catalog.path {
             Some(path) => LockFile::read(&LockFile::beside(path))?,
-            None => LockFile {
-                path: start.join("cache-harness.lock"),
-                models: std::collections::BTreeMap::new(),
-                newer: false,
-            },
+            None => LockFile::empty(start.join("cache-harness.lock")),
         };
+        Ok(Self::of((config, catalog, lock), environment, progress))
+    }
+
+    /// The cache of what was read.
+    pub(crate) fn of(read: (Config, Catalog, LockFile), environment: Environment, progress: Progress) -> Self {
+        let (config, catalog, lock) = read;
         let run = RunId::current(|name| environment.get(name).map(ToOwned::to_owned));
         let log = Log::new(&config.state_dir, run, config.project.clone());
         let store = Store::new(&config.dir.value);
         let (fetcher, prepared) = (Fetcher::new(&config), Mutex::default());
         let inner = Inner { config, environment, catalog, lock, store, fetcher, progress, log, prepared };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// The effective settings.
@@ -198,7 +200,8 @@ impl Cache {
         let CachedModelParts { prepared, folder, files, outcome, bytes, lease, private, .. } = parts;
         let fallback_for = (outcome == Outcome::Fallback).then(|| self.inner.chosen_name(ask).parse().ok()).flatten();
         let held = Held { lease, private, cache: Arc::clone(&self.inner) };
-        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, held }
+        let offline = ask.offline.unwrap_or(self.inner.config.offline.value);
+        CachedModel { prepared, folder, files, outcome, fallback_for, bytes, fetched_bytes, offline, held }
     }
 }
 
@@ -312,13 +315,21 @@ impl Inner {
 
     /// Tells a person and the report, once per process.
     pub(crate) fn warn_once(&self, text: &str) {
+        if self.note(text) {
+            notice::warn(text);
+        }
+    }
+
+    /// Tells the report, once per process; whether this was the first time.
+    pub(crate) fn note(&self, text: &str) -> bool {
         static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
         let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.iter().any(|known| known == text) {
-            told.push(text.to_owned());
-            notice::warn(text);
-            let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
-            self.record(&Event::Warning(warning));
+        if told.iter().any(|known| known == text) {
+            return false;
         }
+        told.push(text.to_owned());
+        let warning = event::Warning { at: event::stamp(time::now()), text: text.to_owned() };
+        self.record(&Event::Warning(warning));
+        true
     }
 }

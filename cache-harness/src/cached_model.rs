@@ -1,10 +1,12 @@
 //! What a test gets: a verified model in place, and the lease that keeps it there.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cache::Inner;
+use crate::environment;
 use crate::event::Outcome;
 use crate::fs::LinkMode;
 use crate::model::{FilePath, ModelName};
@@ -36,6 +38,8 @@ pub struct CachedModel {
     pub(crate) fallback_for: Option<ModelName>,
     pub(crate) bytes: u64,
     pub(crate) fetched_bytes: u64,
+    /// Whether whoever asked forbade the network.
+    pub(crate) offline: bool,
     pub(crate) held: Held,
 }
 
@@ -144,12 +148,17 @@ impl CachedModel {
         self.fetched_bytes
     }
 
-    /// The variables by which a child process finds the model, for [`std::process::Command::envs`].
+    /// The variables by which a child process finds the model, for `Command::envs`;
+    /// [`ModelEnvs`](crate::ModelEnvs) sets them on a command. Offline, `HF_HUB_OFFLINE` and
+    /// `TRANSFORMERS_OFFLINE` are among them.
     ///
     /// The environment of this process is never changed: other threads may be reading it.
-    pub fn envs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+    pub fn envs(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         let own = self.held.private.as_ref().map(|private| &private.variables);
-        own.unwrap_or(&self.prepared.root.variables).iter().map(|(name, value)| (*name, value.as_path()))
+        let variables = own.unwrap_or(&self.prepared.root.variables).iter();
+        let offline = environment::OFFLINE_CONSUMERS.into_iter().filter(|_| self.offline);
+        let offline = offline.map(|name| (name, OsStr::new("1")));
+        variables.map(|(name, value)| (*name, value.as_os_str())).chain(offline)
     }
 }
 

@@ -8,6 +8,8 @@
 mod layer;
 mod mirror;
 mod provider;
+#[cfg(feature = "cli")]
+mod salvage;
 mod setting;
 mod template;
 mod token;
@@ -27,6 +29,9 @@ pub use self::variants::Variants;
 pub(crate) use self::mirror::Named;
 pub(crate) use self::provider::{EnvironmentCheck, Providers, read_links};
 pub(crate) use self::template::Template;
+
+#[cfg(feature = "cli")]
+pub(crate) use self::salvage::Salvaged;
 
 use self::layer::Layer;
 use crate::catalog::Catalog;

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Read as _};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -16,6 +16,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
+use crate::fs;
 use crate::suggestion::{listed, nearest};
 
 /// A text that is valid TOML, and the file it came from.
@@ -59,7 +60,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
         message,
         hint: hint.map(Into::into),
     };
-    let bytes = match std::fs::read(path) {
+    let mut bytes = Vec::new();
+    // Not by waiting for whoever may write into a pipe that somebody left there.
+    let read = fs::open_through(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    let bytes = match read.map(|_| bytes) {
         Ok(bytes) => bytes,
         // The second is what `HOME=/dev/null` gives, with which some sandboxes say "no home".
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -333,6 +337,14 @@ impl<'d> Table<'d> {
                 Some(misspelt) => self.unknown(misspelt, format!("did you mean `{key}`?")),
                 None => self.malformed(self.place, format!("missing `{key}` {}", self.label()), None),
             }
+        })
+    }
+
+    /// The error that a key which nobody asked for is one of `keys` misspelt, if there is one.
+    pub(crate) fn misspelt(&self, keys: &[&str]) -> Option<Error> {
+        self.not_asked().find_map(|given| {
+            let near = nearest(given.get_ref(), keys.iter().copied())?;
+            Some(self.unknown(given, format!("did you mean `{near}`?")))
         })
     }
 

@@ -35,6 +35,11 @@ pub(crate) const RUN: &str = "CACHE_HARNESS_RUN";
 /// The run, when nextest started the process.
 pub(crate) const NEXTEST_RUN_ID: &str = "NEXTEST_RUN_ID";
 
+/// Every variable of ours that people set.
+#[cfg(feature = "cli")]
+pub(crate) const OURS: [&str; 12] =
+    [DIR, MAX_SIZE, MAX_AGE, VERIFY, OFFLINE, CONFIG, REMOTE, PATIENCE, MIRRORS, CONNECTIONS, VARIANT, RUN];
+
 /// The user's home.
 pub(crate) const HOME: &str = "HOME";
 /// Where the user keeps caches.
@@ -52,6 +57,8 @@ pub(crate) const HF_ENDPOINT: &str = "HF_ENDPOINT";
 pub(crate) const HF_HOME: &str = "HF_HOME";
 /// Forbids the network to Hub clients, and so to us.
 pub(crate) const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+/// The switches that keep consumers off the network.
+pub(crate) const OFFLINE_CONSUMERS: [&str; 2] = [HF_HUB_OFFLINE, "TRANSFORMERS_OFFLINE"];
 /// A token for gated and private repositories.
 pub(crate) const HF_TOKEN: &str = "HF_TOKEN";
 /// The file that holds the token when `HF_TOKEN` does not.
@@ -82,6 +89,26 @@ impl Environment {
         let mut changed = self.clone();
         changed.0.insert(name.into(), value.into());
         changed
+    }
+
+    /// The same with one variable less.
+    #[cfg(feature = "cli")]
+    pub(crate) fn without(&self, name: &OsStr) -> Self {
+        let mut changed = self.clone();
+        changed.0.remove(name);
+        changed
+    }
+
+    /// The names of all variables, sorted.
+    #[cfg(feature = "cli")]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &OsStr> {
+        self.0.keys().map(OsString::as_os_str)
+    }
+
+    /// The names of the variables that are set and not empty, sorted, as far as they are text.
+    #[cfg(feature = "cli")]
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.to_str())
     }
 
     /// The value of `name`, unless it is unset or empty.
@@ -192,6 +219,13 @@ impl<K: Into<OsString>, V: Into<OsString>, const N: usize> From<[(K, V); N]> for
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn every_variable_of_ours_is_known_to_be_ours() {
+        let declared = include_str!("environment.rs").matches("= \"CACHE_HARNESS_").count();
+        assert_eq!(declared, OURS.len() + 1, "this line has the pattern, too");
+    }
 
     #[test]
     fn home_and_variables_expand_and_an_unset_one_is_named() {

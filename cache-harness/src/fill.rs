@@ -1,5 +1,8 @@
 //! The way of a request that is no plain hit: wait for the turn, look again, verify, make room, fetch, restore.
 
+#[cfg(feature = "cli")]
+mod keep;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ScopedJoinHandle;
@@ -22,6 +25,9 @@ use crate::provider::Wanted;
 use crate::restore::restore;
 use crate::store::{Checked, Entry, Filled, Memo, OnDamage, Proofs, Recorded, Slot, Store, Turn};
 use crate::{ByteSize, archive, time};
+
+#[cfg(feature = "cli")]
+pub(crate) use keep::keep;
 
 /// How many files of one model are fetched at once.
 const FETCHES: usize = 4;
@@ -118,6 +124,9 @@ fn lead(
     if !lacking.is_empty() || restored.copied > 0 || unfinished {
         // Only now is it known what it all takes: sizes that are not pinned, folders, copies where no link was possible.
         inner.log_evictions(&inner.store.trim(&inner.budget())?);
+    }
+    if !lacking.is_empty() {
+        inner.note_room();
     }
 
     let damaged = lacking.iter().filter(|lacking| lacking.is_repair());

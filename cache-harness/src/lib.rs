@@ -39,6 +39,7 @@
 //! | `archives` | models that are unpacked from `.tar`, `.zip`, `.gz`, `.zst`, `.xz` and `.bz2` |
 //! | `cli` | the binary `cache-harness` |
 //! | `testkit` | [`testkit`](crate#features): a loopback server that limits, logs and fails on request |
+//! | `tokio-process` | [`ModelEnvs`] for `tokio::process::Command` |
 //! | `portable-digest` | SHA-256 by the `sha2` crate, for targets that ring does not reach; slow without optimisation |
 
 #![cfg_attr(
@@ -58,6 +59,7 @@ mod catalog;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+mod command;
 mod config;
 #[cfg(test)]
 mod corpus;
@@ -87,6 +89,7 @@ mod provider;
 mod provider_kind;
 mod report;
 mod restore;
+mod room;
 mod run;
 #[cfg(any(feature = "cli", fuzzing))]
 mod signature;
@@ -119,6 +122,7 @@ pub mod __private {
 pub use cache::Cache;
 pub use cache_harness_macros::cached_model;
 pub use cached_model::{CachedFile, CachedModel};
+pub use command::ModelEnvs;
 pub use config::{
     ApplicationCache, Config, Mirror, Origin, Remote, RemoteMode, Setting, Token, Variants, Verify, WhenUnusable,
 };

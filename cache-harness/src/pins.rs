@@ -84,8 +84,13 @@ impl LockFile {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         match document::read(path)? {
             Some(text) => Self::parse(path, &text),
-            None => Ok(Self { path: path.to_owned(), models: BTreeMap::new(), newer: false }),
+            None => Ok(Self::empty(path.to_owned())),
         }
+    }
+
+    /// The lock file that would be at `path`.
+    pub(crate) fn empty(path: PathBuf) -> Self {
+        Self { path, models: BTreeMap::new(), newer: false }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {

@@ -124,7 +124,7 @@ fn what_is_added_can_be_restored_and_what_is_removed_leaves_no_trace() {
     let planned = project.done(&["remove", "tiny", "--dry-run"]);
     assert_eq!(planned, "would remove tiny from `~/cache-harness.toml` and `~/cache-harness.lock`\n");
     assert_eq!(project.files().0, catalog);
-    project.done(&["remove", "tiny"]);
+    project.done(&["remove", "tiny", "--yes"]);
     let (after, lock) = project.files();
     assert_eq!(after, catalog.replace(block, ""));
     assert!(lock.ends_with("version = 1\n"), "{lock}");
@@ -154,7 +154,7 @@ fn comments_and_order_of_what_people_wrote_are_kept() {
     let block = "\n[models.alpha]\npath = \"fixtures/tiny\"\n";
     assert_eq!(project.read("cache-harness.toml"), before.replace("\n\n# of", &format!("\n{block}\n# of")));
     assert_eq!(project.done(&["lock"]), "alpha: unchanged\nzeta: pinned, 2 files, 9 B\n");
-    project.done(&["remove", "alpha"]);
+    project.done(&["remove", "alpha", "--yes"]);
     assert_eq!(project.read("cache-harness.toml"), before);
 }
 
@@ -285,7 +285,7 @@ fn an_address_is_asked_once_for_the_pin_and_the_first_use() {
     server.put("/mirror/ggml.bin", b"more weights");
     project.done(&["add", "second", &gone, &mirror]);
     assert!(project.read("cache-harness.lock").contains(&digest("more weights").to_string()));
-    project.done(&["remove", "second"]);
+    project.done(&["remove", "second", "--yes"]);
 
     server.put("/ggml.bin", b"other weights");
     let (old, new) = (digest("weights").short(), digest("other weights").short());
@@ -332,7 +332,7 @@ fn a_lock_file_of_a_newer_version_is_never_written() {
     project.write("cache-harness.lock", "version = 2\nnew_key = true\n");
     let before = project.files();
     let expected = "error: could not change `~/cache-harness.lock`: a newer version of cache-harness wrote it; update cache-harness\n";
-    for arguments in [&["add", "new", "fixtures/tiny"][..], &["lock"], &["remove", "known"]] {
+    for arguments in [&["add", "new", "fixtures/tiny"][..], &["lock"], &["remove", "known", "--yes"]] {
         let ended = project.run(arguments);
         assert_eq!(ended, Ended { code: 1, stdout: String::new(), stderr: expected.to_owned() });
         assert_eq!(project.files(), before);

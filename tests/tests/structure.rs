@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["config", "builtin", "catalog", "pins", "provider_kind", "run", "event", "store", "testkit"],
     &["fetch", "provider"],
     &["restore"],
-    &["archive", "ask", "cached_model", "fill", "bypass", "cache", "prepared", "private", "proof"],
+    &["archive", "ask", "cached_model", "command", "fill", "bypass", "cache", "prepared", "private", "proof", "room"],
     &["report"],
     &["warm", "hub", "pinning"],
     &["harness"],

@@ -63,6 +63,11 @@ pub(super) fn read_source(
                 ("path", path.is_some()),
                 ("builtin", builtin.is_some()),
             ];
+            if let (true, Some(misspelt)) =
+                (given.iter().all(|(_, given)| !given), table.misspelt(&given.map(|(key, _)| key)))
+            {
+                return Err(misspelt);
+            }
             let given: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect();
             let found = if given.is_empty() { "none".into() } else { crate::suggestion::listed(given) };
             let message = format!(

@@ -118,6 +118,7 @@ impl Add {
         }
         let lock = edit.lock.path.clone();
         edit.write()?;
+        edit::keep(context, [name]);
         self.tell(context, &declared, &pinned, inner.config.max_size.value, (&lock, &path))
     }
 

@@ -8,12 +8,26 @@ use crate::model::ModelName;
 /// The text of a catalog that nobody wrote yet.
 pub(super) const NEW: &str = "\
 # The models that the tests of this project need. `cache-harness add`, `remove` and `lock` keep this file and
-# `cache-harness.lock` beside it, which pins the bytes: commit both.
+# `cache-harness.lock` beside it, which pins the bytes: commit both. Paths are relative to this file.
 
 [cache]
-# dir = \".cache/models\"   # default: the user's cache directory; relative to this file
-# max_size = \"2GB\"        # what all models together may take of the disk
-# max_age = \"7d\"          # unused for longer: may go
+# dir = \".cache/models\"       # default: the user's cache directory, shared by all projects
+# max_size = \"2GB\"            # what all models together may take of the disk; \"2GiB\" is 2^30
+# max_age = \"7d\"              # unused for longer: may go; or \"never\"
+# min_free_disk = \"1GB\"       # models go rather than leave less of the disk
+# verify = \"memo\"             # or \"always\": hash at each use
+# offline = false             # true: open no connection
+# strict_budget = false       # true: fail rather than exceed max_size by models in use
+# when_unusable = \"bypass\"    # the cache folder cannot be used: fetch past it; or \"fail\"
+
+# Where the files of a kind of consumer go; default: where it looks by itself.
+# [providers.huggingface]
+# root = \".cache/huggingface\"
+
+# Other caches of the project: reported, cleaned, expired, but never evicted for models.
+# [application_caches.NAME]
+# path = \"out/cache\"
+# max_age = \"90d\"
 ";
 
 /// What stands in a model's block.

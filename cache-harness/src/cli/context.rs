@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Color, Global, progress};
+use super::{Color, Global, progress, wrap};
 use crate::cache::Cache;
 use crate::config::Overrides;
 use crate::environment::{self, Environment};
@@ -55,7 +55,8 @@ impl Context {
         Cache::with(Path::new("."), environment, &self.overrides(), progress)
     }
 
-    fn overrides(&self) -> Overrides {
+    /// What the command line says about the settings.
+    pub(crate) fn overrides(&self) -> Overrides {
         Overrides {
             config: self.global.config.clone(),
             offline: self.global.offline.then_some(true),
@@ -90,6 +91,11 @@ impl Context {
 
     /// Says something that is not data.
     pub(crate) fn say(&self, text: &str) {
+        self.show(&wrap::for_stderr(text, 0));
+    }
+
+    /// Shows what is no data, and is laid out already.
+    pub(crate) fn show(&self, text: &str) {
         if !self.global.quiet {
             let _ = writeln!(anstream::stderr(), "{text}");
         }
@@ -103,10 +109,29 @@ impl Context {
     pub(crate) fn failure(&self, message: &str, hint: Option<&str>) {
         let (red, cyan, reset) = ("\x1b[1;31m", "\x1b[36m", "\x1b[0m");
         let mut stderr = anstream::stderr();
-        let _ = writeln!(stderr, "{red}error{reset}: {message}");
+        let _ = writeln!(stderr, "{red}error{reset}: {}", wrap::for_stderr(message, 7));
         if let Some(hint) = hint {
-            let _ = writeln!(stderr, "{cyan}hint{reset}: {hint}");
+            let _ = writeln!(stderr, "{cyan}hint{reset}: {}", wrap::for_stderr(hint, 6));
         }
+    }
+
+    /// Whether somebody is there to answer.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.global.json && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Says what belongs to a question.
+    #[expect(clippy::unused_self, reason = "every word of a command goes through its context")]
+    pub(crate) fn ask(&self, text: &str) {
+        let _ = write!(anstream::stderr(), "{text}");
+    }
+
+    /// What a person answers to `question`; empty at the end of the input.
+    pub(crate) fn answer(&self, question: &str) -> Result<String> {
+        self.ask(question);
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(Error::io("read from", "stdin"))?;
+        Ok(answer.trim().to_owned())
     }
 
     /// Whether to go on with something that cannot be undone.
@@ -114,19 +139,20 @@ impl Context {
     /// # Errors
     ///
     /// Outside a terminal, where nobody can answer, `--yes` is needed.
-    #[expect(clippy::unused_self, reason = "every word of a command goes through its context")]
     pub(crate) fn confirm(&self, yes: bool, question: &str) -> Result<bool> {
         if yes {
             return Ok(true);
         }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !self.can_ask() {
             let message = format!("needed where nobody can answer \"{question}\"; `--dry-run` tells what would go");
             return Err(Error::Setting { name: "--yes".to_owned(), message });
         }
-        let _ = write!(anstream::stderr(), "{question} [y/N] ");
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(Error::io("read from", "stdin"))?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        self.affirmed(question)
+    }
+
+    /// Whether a person says yes.
+    pub(crate) fn affirmed(&self, question: &str) -> Result<bool> {
+        Ok(matches!(self.answer(&format!("{question} [y/N] "))?.as_str(), "y" | "Y" | "yes"))
     }
 }
 

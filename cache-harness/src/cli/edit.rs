@@ -6,15 +6,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{catalog_text, merge_rule};
+use super::{Context, catalog_text, merge_rule};
+use crate::ask::Ask;
 use crate::builtin::Status;
 use crate::cache::Inner;
 use crate::catalog::{Catalog, Declared, Source};
 use crate::digest::Sha256Digest;
 use crate::document::{self, Document};
 use crate::error::{Error, Result};
+use crate::event::Via;
+use crate::fill;
 use crate::fs;
 use crate::lock::{ExclusiveLock, Waiting};
+use crate::model::ModelName;
 use crate::pinning::{Commit, Pinned, Pinning};
 use crate::pins::{self, LockFile};
 
@@ -101,6 +105,16 @@ pub(super) fn pin(inner: &Inner, declared: &Declared, commit: Commit) -> Result<
         builtin.confirm(&pinned.pins)?;
     }
     pins
+}
+
+/// Has the store keep what pinning these models fetched.
+pub(super) fn keep<'a>(context: &Context, names: impl IntoIterator<Item = &'a ModelName>) {
+    // What cannot be kept is fetched when it is asked for: the pins are written, which is what this was about.
+    let Ok(cache) = context.cache() else { return };
+    for name in names {
+        let prepared = cache.inner.prepared(&Ask::exactly(name.as_str(), Via::Restore));
+        let _ = prepared.and_then(|prepared| fill::keep(&cache.inner, &prepared));
+    }
 }
 
 /// What pinning needs.

@@ -1,6 +1,7 @@
 //! `evict NAME…`: removes named models from the cache.
 
-use super::clean::{Consent, Removal, Removed, bytes_here};
+use super::prune::bytes_here;
+use super::removal::{Consent, Removal, Removed, Stage};
 use super::{Context, Verdict};
 use crate::ask::Ask;
 use crate::error::Result;
@@ -51,7 +52,7 @@ impl Evict {
         }
         let removal = Removal { removed: planned, freed_bytes: 0 };
         if self.consent.is_dry_run() || ids.is_empty() {
-            removal.tell(context, "would evict")?;
+            removal.tell(context, if self.consent.is_dry_run() { Stage::Planned } else { Stage::Done })?;
             return Ok(verdict);
         }
         if !self.consent.given(context, &removal)? {
@@ -63,7 +64,7 @@ impl Evict {
             context.failure("a model was taken into use meanwhile and stays", None);
             verdict = Verdict::Fails;
         }
-        Removal::of(&evicted).tell(context, "evicted")?;
+        Removal::of(&evicted).tell(context, Stage::Done)?;
         Ok(verdict)
     }
 }

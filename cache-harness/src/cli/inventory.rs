@@ -10,6 +10,7 @@ use crate::cache::Cache;
 use crate::error::Result;
 use crate::event::Via;
 use crate::fs::{self, LinkMode};
+use crate::pins::PinnedFile;
 use crate::prepared::Prepared;
 use crate::store::retention::Use;
 use crate::store::{Checked, Content, Entry, OnDamage, Proofs, Resident, Survey};
@@ -84,7 +85,7 @@ pub(crate) fn models(cache: &Cache, survey: &Survey) -> Result<Vec<Model>> {
         let resident = survey.residents.iter().find(|resident| resident.id == prepared.id);
         let mut model = match resident.map(|resident| (resident, resident.entry.as_ref())) {
             Some((resident, Some(entry))) => describe(cache, resident, entry)?,
-            _ => cold(cache, &prepared, survey),
+            _ => cold(cache, &prepared, survey)?,
         };
         (model.name, model.pinned, model.declared) = (declared.name.to_string(), true, true);
         model.provider = prepared.provider.to_string();
@@ -120,16 +121,30 @@ fn unpinned(name: String, provider: String) -> Model {
 }
 
 /// A model without a record; blobs that it shares with others may be here all the same.
-fn cold(cache: &Cache, prepared: &Prepared, survey: &Survey) -> Model {
-    let here = prepared.pins.files.iter().any(|file| survey.blobs.contains_key(&file.sha256));
+fn cold(cache: &Cache, prepared: &Prepared, survey: &Survey) -> Result<Model> {
+    let store = &cache.inner.store;
+    let here = |file: &&PinnedFile| survey.blobs.contains_key(&file.sha256);
+    let here: Vec<_> = prepared.pins.files.iter().filter(here).collect();
     let mut sent = prepared.pins.files.iter().chain(&prepared.pins.archive);
-    let begun = sent.any(|file| cache.inner.store.partial(&file.sha256).is_file());
-    Model {
-        state: if here || begun { State::Partial } else { State::Cold },
+    let begun = sent.any(|file| store.partial(&file.sha256).is_file());
+    let mut proofs = Proofs::new(store, cache.inner.config.rehash_after.value, OnDamage::Leave);
+    let mut proven = 0;
+    for file in &here {
+        proven += usize::from(matches!(proofs.check(&file.sha256, None)?, Checked::Proven(_)));
+    }
+    let state = if proven == prepared.pins.files.len() {
+        State::Warm
+    } else if begun || !here.is_empty() {
+        State::Partial
+    } else {
+        State::Cold
+    };
+    Ok(Model {
+        state,
         bytes: prepared.pins.bytes().unwrap_or(0),
         files: prepared.pins.files.len(),
         ..unpinned(prepared.name().to_string(), prepared.provider.to_string())
-    }
+    })
 }
 
 fn describe(cache: &Cache, resident: &Resident, entry: &Entry) -> Result<Model> {

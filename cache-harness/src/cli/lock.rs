@@ -1,7 +1,7 @@
 //! `lock [NAME…] [--upgrade | --check]`: pins what the catalog declares, or tells where the pins disagree with it.
 
 mod change;
-mod check;
+pub(super) mod check;
 
 use std::path::PathBuf;
 
@@ -104,6 +104,7 @@ impl Lock {
     }
 
     fn write(&self, context: &Context, inner: &Inner, signed: Signed) -> Result<()> {
+        let names: Vec<_> = signed.pinned.iter().map(|(name, _)| name.clone()).collect();
         let mut edit = Edit::begin(inner)?;
         let mut changes = Vec::new();
         for (name, pins) in signed.blocks(&inner.lock, &edit.lock) {
@@ -121,6 +122,7 @@ impl Lock {
         }
         let lock = edit.lock.path.clone();
         edit.write()?;
+        edit::keep(context, &names);
         if context.wants_json() {
             return context.json(&Document { models: changes, lock });
         }

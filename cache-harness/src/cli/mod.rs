@@ -2,21 +2,27 @@
 
 mod add;
 mod annotations;
+mod application;
 mod catalog_text;
 mod clean;
 mod context;
 mod demo;
+mod doctor;
 mod edit;
 mod env;
 mod evict;
+mod init;
 mod inventory;
 mod key;
 mod lock;
 mod merge_rule;
+mod origins;
 mod outdated;
 mod plan;
 mod progress;
+mod prune;
 mod remark;
+mod removal;
 mod remove;
 mod report;
 mod restore;
@@ -27,6 +33,7 @@ mod status;
 mod verify;
 mod warm;
 mod workspace;
+mod wrap;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -86,6 +93,8 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project ready: catalog, folders, .gitignore, test runner
+    Init(init::Init),
     /// Put models in place, as an annotated test does
     Restore(restore::Restore),
     /// Fetch models ahead, in parallel
@@ -103,9 +112,9 @@ enum Command {
     /// Remove models, or the project's other caches
     Clean(clean::Clean),
     /// Evict what the retention policy does not let stay
-    Prune(clean::Prune),
+    Prune(prune::Prune),
     /// Prune, and remove leftovers and partials
-    Optimize(clean::Optimize),
+    Optimize(prune::Optimize),
     /// Evict named models
     Evict(evict::Evict),
     /// Declare a model in the catalog and pin it
@@ -122,6 +131,8 @@ enum Command {
     Plan(plan::Plan),
     /// Show what upstream has moved since models of the Hub were pinned
     Outdated(outdated::Outdated),
+    /// Look for what will go wrong, and say how to mend it
+    Doctor(doctor::Doctor),
     /// Show the same tests with and without the cache
     Demo(demo::Demo),
     #[command(hide = true, subcommand)]
@@ -145,6 +156,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let context = Context::new(arguments.global);
     let done = match &arguments.command {
+        Command::Init(command) => command.run(&context),
         Command::Restore(command) => command.run(&context),
         Command::Warm(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
@@ -163,6 +175,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Key(command) => command.run(&context),
         Command::Plan(command) => command.run(&context),
         Command::Outdated(command) => command.run(&context),
+        Command::Doctor(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
         Command::DemoTest(command) => command.run().map(|()| Verdict::Holds),
     };

@@ -1,12 +1,14 @@
 //! `plan`: what would be fetched, and whether it fits. Opens no connection and changes nothing.
 
 mod need;
+mod outlook;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use self::need::{Fit, Need, Part, Room};
+pub(super) use self::outlook::{Outlook, outlook};
 use super::annotations::Annotated;
 use super::{Context, Verdict, workspace};
 use crate::ask::Ask;
@@ -117,12 +119,20 @@ impl Fit {
             Self::OverDisk => "no: too little disk",
         }
     }
+
+    fn why(self) -> &'static str {
+        match self {
+            Self::Fits => "it fits",
+            Self::OverBudget => "more than max_size",
+            Self::OverDisk => "more than the disk has room for",
+        }
+    }
 }
 
 impl Plan {
     #[expect(clippy::unused_self, reason = "it takes no arguments")]
     pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
-        let document = document(&context.cache()?)?;
+        let document = document(&context.cache()?, Unpinned::Refused)?;
         if context.wants_json() {
             context.json(&document)?;
         } else {
@@ -136,27 +146,42 @@ impl Plan {
             }
             return Ok(Verdict::Holds);
         }
-        let models = document.models.iter().map(|model| (model.fit, model.sum.bytes));
-        let tests = document.tests.iter().map(|test| (test.fit, test.sum.bytes));
-        let over = models.chain(tests).filter(|(fit, _)| *fit == Fit::OverBudget).map(|(_, bytes)| bytes).max();
-        let hint = match over {
-            Some(bytes) => {
-                format!("set `max_size` in [cache] to at least \"{bytes}\", or CACHE_HARNESS_MAX_SIZE={bytes}")
-            }
-            None => "free space on the disk, or set `dir` in [cache] to a folder on another".to_owned(),
-        };
-        context.failure("what the tests need does not fit", Some(&hint));
+        context.failure("what the tests need does not fit", Some(&document.remedy()));
         Ok(Verdict::Fails)
     }
 }
 
-fn document(cache: &Cache) -> Result<Document> {
+impl Document {
+    /// What makes room for what does not fit.
+    fn remedy(&self) -> String {
+        let models = self.models.iter().map(|model| (model.fit, model.sum.bytes));
+        let tests = self.tests.iter().map(|test| (test.fit, test.sum.bytes));
+        let over = models.chain(tests).filter(|(fit, _)| *fit == Fit::OverBudget).map(|(_, bytes)| bytes).max();
+        match over {
+            Some(bytes) => {
+                format!("set `max_size` in [cache] to at least \"{bytes}\", or CACHE_HARNESS_MAX_SIZE={bytes}")
+            }
+            None => "free space on the disk, or set `dir` in [cache] to a folder on another".to_owned(),
+        }
+    }
+}
+
+/// What to do about a model that has no pins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unpinned {
+    Refused,
+    LeftOut,
+}
+
+fn document(cache: &Cache, unpinned: Unpinned) -> Result<Document> {
     let inner = &cache.inner;
     let survey = inner.store.survey()?;
     let annotated = workspace::tests(cache)?;
     let room = room(inner, &survey);
     let (mut models, mut all) = (Vec::new(), Need::default());
-    for name in workspace::models(cache, &annotated) {
+    let is_left_out =
+        |name: &String| unpinned == Unpinned::LeftOut && inner.prepared(&Ask::exactly(name, Via::Restore)).is_err();
+    for name in workspace::models(cache, &annotated).into_iter().filter(|name| !is_left_out(name)) {
         let (model, need) = model(inner, &survey, &room, &name)?;
         all.add(&need);
         models.push((model, need));

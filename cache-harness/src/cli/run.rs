@@ -46,15 +46,26 @@ impl Run {
             });
         }
         let status = child.wait().map_err(Error::io("wait for", program))?;
+        // A survey that fails is no reason to hide how the command ended.
+        let survey = cache.inner.store.survey();
+        let warnings = survey.map(|survey| cache.inner.warnings_of_room(&survey)).unwrap_or_default();
+        for warning in &warnings {
+            cache.inner.note(warning);
+        }
         if let Some(run) = Runs::new(&cache.config().state_dir).by_id(&id) {
-            let report = run.report()?;
+            let mut report = run.report()?;
             if report.requests > 0 || context.is_verbose() {
                 if context.wants_json() {
                     context.out(&report.json().to_string())?;
                 } else {
-                    context.say(report.text().to_string().trim_end());
+                    // What is said last is not said twice.
+                    report.warnings.retain(|warning| !warnings.contains(warning));
+                    context.show(report.text().to_string().trim_end());
                 }
             }
+        }
+        for warning in &warnings {
+            context.say(&format!("warning: {warning}"));
         }
         Ok(Verdict::Code(code(status)))
     }

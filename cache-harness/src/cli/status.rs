@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::inventory::{self, Model, State};
-use super::{Context, Verdict};
-use crate::ask::Ask;
+use super::origins::{self, Effective};
+use super::{Context, Verdict, application};
 use crate::cache::Cache;
 use crate::error::Result;
-use crate::event::Via;
-use crate::units::{ByteSize, show_seconds};
+use crate::units::ByteSize;
 use crate::{fs, time};
 
 #[derive(Debug, clap::Args)]
@@ -30,9 +29,14 @@ struct Document {
     max_bytes: u64,
     used_bytes: u64,
     partial_bytes: u64,
+    /// Of the disk, for any program.
+    free_bytes: Option<u64>,
     models: Vec<Model>,
     application_caches: Vec<ApplicationCache>,
     warnings: Vec<String>,
+    /// With `--origins`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<Vec<Effective>>,
 }
 
 #[derive(Serialize)]
@@ -44,18 +48,24 @@ struct ApplicationCache {
     files: usize,
     oldest: Option<String>,
     newest: Option<String>,
+    /// The seconds since then.
+    #[serde(skip)]
+    ages: [Option<u64>; 2],
 }
 
 impl Status {
     pub(super) fn run(&self, context: &Context) -> Result<Verdict> {
         let cache = context.cache()?;
-        let document = document(&cache)?;
+        let mut document = document(&cache)?;
+        if self.origins {
+            document.settings = Some(origins::effective(&cache)?);
+        }
         if context.wants_json() {
             context.json(&document)?;
         } else {
             context.out(&text(&document))?;
-            if self.origins {
-                context.out(&origins(&cache))?;
+            if let Some(settings) = &document.settings {
+                context.out(&format!("\n{}", origins::text(settings, &cache)))?;
             }
         }
         Ok(if self.check && !document.warnings.is_empty() { Verdict::Fails } else { Verdict::Holds })
@@ -66,20 +76,23 @@ fn document(cache: &Cache) -> Result<Document> {
     let (config, store) = (cache.config(), &cache.inner.store);
     let survey = store.survey()?;
     let models = inventory::models(cache, &survey)?;
-    let application_caches = config.application_caches.iter().map(|(name, cache)| {
-        let paths = fs::walk(&cache.path);
-        let stamps = || paths.iter().filter(|path| path.is_file()).filter_map(|path| fs::modified(path));
+    let applications = application::all(cache);
+    let application_caches = applications.iter().map(|application| {
+        let contents = application.contents();
         ApplicationCache {
-            name: name.clone(),
-            path: cache.path.clone(),
-            bytes: paths.iter().filter_map(|path| fs::disk_usage(path)).map(|(_, bytes)| bytes).sum(),
-            files: stamps().count(),
-            oldest: stamps().min().map(time::rfc3339),
-            newest: stamps().max().map(time::rfc3339),
+            name: application.name.to_owned(),
+            path: application.path().to_owned(),
+            bytes: contents.bytes,
+            files: contents.files,
+            oldest: contents.oldest.map(time::rfc3339),
+            newest: contents.newest.map(time::rfc3339),
+            ages: [contents.oldest, contents.newest]
+                .map(|written| written.map(|at| time::age(at, time::now()).as_secs())),
         }
     });
+    let refused = applications.iter().filter_map(|application| application.refuse_precious(cache).err());
+    let mut warnings: Vec<_> = refused.map(|error| error.to_string()).collect();
     let (used_bytes, max_bytes) = (survey.used(), config.max_size.value.0);
-    let mut warnings = Vec::new();
     for model in models.iter().filter(|model| model.declared) {
         if !model.pinned {
             warnings.push(format!("{} is not pinned: run `cache-harness lock {}`", model.name, model.name));
@@ -87,28 +100,24 @@ fn document(cache: &Cache) -> Result<Document> {
             warnings.push(format!("{} is corrupt: run `cache-harness verify --repair {}`", model.name, model.name));
         }
     }
-    if used_bytes > max_bytes / 10 * 9 {
-        let (used, max) = (ByteSize(used_bytes), ByteSize(max_bytes));
-        warnings.push(format!("{used} of {max} are used: run `cache-harness prune`, or raise max_size"));
-    }
-    if let Some(free) = fs::free_bytes(store.dir()).filter(|free| *free < config.min_free_disk.value.0) {
-        let (free, least) = (ByteSize(free), config.min_free_disk.value);
-        warnings.push(format!("the disk has {free} free, less than min_free_disk ({least})"));
-    }
+    warnings.extend(cache.inner.warnings_of_room(&survey));
     Ok(Document {
         dir: store.dir().to_owned(),
         max_bytes,
         used_bytes,
         partial_bytes: survey.partial_bytes(),
+        free_bytes: fs::free_bytes(store.dir()),
         models,
         application_caches: application_caches.collect(),
         warnings,
+        settings: None,
     })
 }
 
 fn text(document: &Document) -> String {
     let (used, max) = (ByteSize(document.used_bytes), ByteSize(document.max_bytes));
-    let mut lines = vec![format!("{}", document.dir.display()), format!("{used} of {max} used"), String::new()];
+    let free = document.free_bytes.map(|free| format!(", {} free on the disk", ByteSize(free))).unwrap_or_default();
+    let mut lines = vec![format!("{}", document.dir.display()), format!("{used} of {max} used{free}"), String::new()];
     if document.models.is_empty() {
         lines.push("no models: `cache-harness add NAME SOURCE` declares one".to_owned());
     } else {
@@ -132,9 +141,17 @@ fn text(document: &Document) -> String {
                 .to_owned(),
         );
     }
+    if !document.application_caches.is_empty() {
+        let (oldest, newest) = ("oldest file", "newest file");
+        lines.push(format!("\n{:26} {:>8} {:>6}  {oldest:14} {newest}", "application cache", "size", "files"));
+    }
     for cache in &document.application_caches {
-        let (name, size) = (shorten(&cache.name, 26), ByteSize(cache.bytes));
-        lines.push(format!("{name:26} {:8} {size:>8} {:>6}  {}", "app", cache.files, cache.path.display()));
+        let (name, size) = (shorten(&cache.name, 26), ByteSize(cache.bytes).to_string());
+        let [oldest, newest] = cache.ages.map(|age| age.map_or_else(|| "-".to_owned(), ago));
+        lines.push(format!("{name:26} {size:>8} {:>6}  {oldest:14} {newest}", cache.files));
+    }
+    if !document.warnings.is_empty() {
+        lines.push(String::new());
     }
     for warning in &document.warnings {
         lines.push(format!("warning: {warning}"));
@@ -162,45 +179,4 @@ fn shorten(name: &str, width: usize) -> String {
         return name.to_owned();
     }
     name.chars().take(width - 1).chain(['…']).collect()
-}
-
-fn origins(cache: &Cache) -> String {
-    let config = cache.config();
-    let line = |name: &str, value: String, origin: &dyn std::fmt::Display| format!("{name:14} {value:36} {origin}");
-    let age = |age: std::time::Duration| {
-        if age == std::time::Duration::MAX { "never".to_owned() } else { show_seconds(age.as_secs_f64()) }
-    };
-    let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
-    let mirrors = match config.mirrors.value.as_slice() {
-        [] => "none".to_owned(),
-        mirrors => mirrors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    };
-    let mut lines = vec![
-        String::new(),
-        line("dir", config.dir.value.display().to_string(), &config.dir.origin),
-        line("max_size", config.max_size.value.to_string(), &config.max_size.origin),
-        line("max_age", age(config.max_age.value), &config.max_age.origin),
-        line("rehash_after", age(config.rehash_after.value), &config.rehash_after.origin),
-        line("verify", config.verify.value.to_string(), &config.verify.origin),
-        line("offline", config.offline.value.to_string(), &config.offline.origin),
-        line("min_free_disk", config.min_free_disk.value.to_string(), &config.min_free_disk.origin),
-        line("strict_budget", config.strict_budget.value.to_string(), &config.strict_budget.origin),
-        line("when_unusable", config.when_unusable.value.to_string(), &config.when_unusable.origin),
-        line("patience", age(config.patience.value), &config.patience.origin),
-        line("mirrors", mirrors, &config.mirrors.origin),
-        line("connections", config.connections.value.to_string(), &config.connections.origin),
-        line("variant", or_none(config.variants.value.to_string()), &config.variants.origin),
-        line("HF_ENDPOINT", config.endpoint.value.clone(), &config.endpoint.origin),
-    ];
-    for declared in cache.inner.catalog.models.values() {
-        let has_variants = cache.inner.catalog.variants_of(&declared.name).next().is_some();
-        if let (true, Ok(choice)) = (has_variants, cache.inner.chosen(&Ask::new(declared.name.as_str(), Via::Restore)))
-        {
-            lines.push(line(declared.name.as_str(), choice.declared.name.to_string(), &choice.origin));
-        }
-    }
-    for (provider, root) in &config.provider_roots {
-        lines.push(line(provider.as_str(), root.value.display().to_string(), &root.origin));
-    }
-    lines.join("\n")
 }

@@ -112,7 +112,7 @@ impl Warm {
 }
 
 /// The models that are chosen, and the variants that annotations name themselves.
-fn project(cache: &Cache) -> Result<Vec<String>> {
+pub(super) fn project(cache: &Cache) -> Result<Vec<String>> {
     let mut names = workspace::all_chosen(cache);
     let declared = &cache.inner.catalog.models;
     // Without variants no annotation can name another model of the catalog.

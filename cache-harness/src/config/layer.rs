@@ -36,8 +36,8 @@ pub(super) struct Layer {
     pub(super) provider_roots: BTreeMap<ProviderKind, Setting<PathBuf>>,
     pub(super) providers: Providers,
     pub(super) application_caches: BTreeMap<String, ApplicationCache>,
-    pub(super) remote_url: Option<String>,
-    pub(super) remote_mode: Option<RemoteMode>,
+    pub(super) remote_url: Option<Setting<String>>,
+    pub(super) remote_mode: Option<Setting<RemoteMode>>,
     pub(super) endpoint: Option<Setting<String>>,
     pub(super) patience: Option<Setting<Duration>>,
     pub(super) mirrors: Option<Setting<Vec<Mirror>>>,
@@ -115,17 +115,18 @@ impl Layer {
         if let Some(caches) = root.table("application_caches")? {
             for (name, mut table) in caches.named_tables()? {
                 let path = table.parsed("path", path)?;
-                let path = table.required("path", path)?.value;
-                let max_age = table.parsed("max_age", parse_duration)?.map(|found| found.value);
+                let path = from_file(&table, table.required("path", path)?);
+                let max_age = table.parsed("max_age", parse_duration)?.map(|found| from_file(&table, found));
+                let max_age = max_age.unwrap_or(Setting::from_default(Duration::MAX));
                 table.finish()?;
                 layer.application_caches.insert(name.value.to_owned(), ApplicationCache { path, max_age });
             }
         }
         if let Some(mut remote) = root.table("remote")? {
             let url = remote.parsed("url", parse_remote)?;
-            layer.remote_url = Some(remote.required("url", url)?.value);
+            layer.remote_url = Some(from_file(&remote, remote.required("url", url)?));
             // A URL of this file with no mode is for reading, whatever a weaker file says of its own URL.
-            let mode = remote.parsed("mode", str::parse)?.map(|found| found.value);
+            let mode = remote.parsed("mode", str::parse)?.map(|found| from_file(&remote, found));
             layer.remote_mode = Some(mode.unwrap_or_default());
             remote.finish()?;
         }
@@ -146,7 +147,7 @@ impl Layer {
             max_age: variable(environment::MAX_AGE, environment, parse_duration)?,
             verify: variable(environment::VERIFY, environment, str::parse)?,
             offline,
-            remote_url: variable(environment::REMOTE, environment, parse_remote)?.map(|found| found.value),
+            remote_url: variable(environment::REMOTE, environment, parse_remote)?,
             endpoint: variable(environment::HF_ENDPOINT, environment, parse_endpoint)?,
             patience: variable(environment::PATIENCE, environment, parse_patience)?,
             mirrors: variable(environment::MIRRORS, environment, parse_mirrors)?,

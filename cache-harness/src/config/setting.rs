@@ -107,16 +107,16 @@ word!(RemoteMode: Read = "read", ReadWrite = "read-write");
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remote {
     /// An `https`, `http`, `s3` or `file` address.
-    pub url: String,
+    pub url: Setting<String>,
     /// What may be done with it. Default [`RemoteMode::Read`].
-    pub mode: RemoteMode,
+    pub mode: Setting<RemoteMode>,
 }
 
 /// Another cache of the project: reported, cleaned, expired, never evicted for models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplicationCache {
     /// Its folder, absolute.
-    pub path: PathBuf,
-    /// How long its files may stay unused, if they expire at all.
-    pub max_age: Option<Duration>,
+    pub path: Setting<PathBuf>,
+    /// How long its files stay after they were written; [`Duration::MAX`] is for ever. Default for ever.
+    pub max_age: Setting<Duration>,
 }

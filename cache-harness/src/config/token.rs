@@ -10,13 +10,21 @@ use crate::error::{Error, Result};
 
 /// A token for the Hub. `Debug` shows `***`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct Token {
+    text: String,
+    origin: String,
+}
 
 impl Token {
     /// The token itself, for the `Authorization` header.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The variable or file that it was found in.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// `HF_TOKEN`, else the file `HF_TOKEN_PATH`, else the file `token` in `HF_HOME`.
@@ -30,18 +38,18 @@ impl Token {
             return Self::checked(text, HF_TOKEN.into()).map(Some);
         }
         let Some(path) = token_path(environment) else { return Ok(None) };
-        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+        let Ok(Some(text)) = crate::fs::read_text(&path) else { return Ok(None) };
         match text.trim() {
             "" => Ok(None),
             text => Self::checked(text, path.display().to_string()).map(Some),
         }
     }
 
-    fn checked(text: &str, name: String) -> Result<Self> {
+    fn checked(text: &str, origin: String) -> Result<Self> {
         if text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(Self(text.to_owned()))
+            Ok(Self { text: text.to_owned(), origin })
         } else {
-            Err(Error::Setting { name, message: "the token has a character that no token has".into() })
+            Err(Error::Setting { name: origin, message: "the token has a character that no token has".into() })
         }
     }
 }
@@ -92,7 +100,7 @@ mod tests {
         assert_eq!(found(&[home]).unwrap(), "hf_home");
         assert_eq!(found(&[home, ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]), None);
         assert_eq!(found(&[("HF_TOKEN_PATH", "missing/token")]), None);
-        assert_eq!(format!("{:?}", Token("hf_secret".into())), "***");
+        assert_eq!(format!("{:?}", Token { text: "hf_secret".into(), origin: "HF_TOKEN".into() }), "***");
         let error = Token::find(&Environment::from([("HF_TOKEN", "hf_a b")])).unwrap_err().to_string();
         assert_eq!(error, "HF_TOKEN: the token has a character that no token has");
     }

@@ -261,6 +261,20 @@ fn key(url: &Url) -> String {
     format!("{name}-{}", Sha256Digest::of(origin.as_bytes()).short())
 }
 
+/// The hosts that want to be asked nothing now, by name, and for how long, from what the processes of a user noted
+/// below `state_dir`.
+#[cfg(feature = "cli")]
+pub(crate) fn pauses(state_dir: &std::path::Path) -> Vec<(String, Duration)> {
+    let paths = crate::fs::list(&state_dir.join("hosts")).unwrap_or_default();
+    let pause = |path: &PathBuf| {
+        let name = path.file_name()?.to_str()?.strip_suffix(".state")?;
+        let (host, _digest) = name.rsplit_once('-')?;
+        let pause = Pace::read(&crate::fs::read_text(path).ok()??, now()).wait(now());
+        (!pause.is_zero()).then(|| (host.to_owned(), pause))
+    };
+    paths.iter().filter_map(pause).collect()
+}
+
 /// What an answer says about asking.
 pub(super) fn told(status: StatusCode, headers: &HeaderMap) -> Told {
     let retry_after = head::asked_pause(headers);

@@ -50,6 +50,8 @@ use crate::progress::{Progress, Step};
 use crate::store::{Memo, Partial, Received};
 
 #[cfg(feature = "cli")]
+pub(crate) use host::pauses;
+#[cfg(feature = "cli")]
 pub(crate) use page::{Inquiry, Page, Refusal, Text};
 #[cfg(feature = "cli")]
 pub(crate) use remote_file::RemoteFile;

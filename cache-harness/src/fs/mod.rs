@@ -6,6 +6,8 @@
 
 mod fingerprint;
 mod place;
+#[cfg(feature = "cli")]
+mod trial;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -20,6 +22,8 @@ use rustix::fs::OFlags;
 pub(crate) use fingerprint::{Fingerprint, Found, fingerprint, has_a_name, look, look_through, refuse_other_names};
 pub use place::LinkMode;
 pub(crate) use place::{Placing, Source, has_no_symlinks, is_about_links, place, place_symlink, place_text};
+#[cfg(feature = "cli")]
+pub(crate) use trial::{Permission, link_modes, nearest, permission};
 
 /// Who may use what is created here, whatever the umask: nobody but the user and the group writes to it.
 const FOLDER_MODE: u32 = 0o775;

@@ -172,24 +172,36 @@ impl Store {
     pub(crate) fn create(&self) -> Result<()> {
         if !self.is_ours() {
             fs::create_folders(&self.dir)?;
-            let alien = |path: &PathBuf| {
-                let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-                !name.starts_with(b".tmp-") && name != b"CACHEDIR.TAG" && name != b"state"
-            };
-            if let Some(other) = fs::list(&self.dir)?.iter().find(|path| alien(path))
-                && !self.is_ours()
-            {
-                let other = other.file_name().unwrap_or_default().display();
-                let reason =
-                    format!("it was not made by cache-harness and holds `{other}`; name an empty or new folder");
-                return Err(Error::Unusable { dir: self.dir.clone(), reason });
-            }
+            self.refuse_aliens()?;
             fs::write_durable(&self.dir.join("CACHEDIR.TAG"), TAG.as_bytes())?;
             fs::write_durable(&self.dir.join(".gitignore"), b"*\n")?;
         }
         self.refuse_links()?;
         for folder in FOLDERS {
             fs::create_folders(&self.folder(folder))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a folder that is not what a store is made in, or not what a store is; creates nothing.
+    #[cfg(feature = "cli")]
+    pub(crate) fn inspect(&self) -> Result<()> {
+        self.refuse_aliens()?;
+        self.refuse_links()
+    }
+
+    /// Refuses a folder that somebody else keeps things in.
+    fn refuse_aliens(&self) -> Result<()> {
+        let alien = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            !name.starts_with(b".tmp-") && name != b"CACHEDIR.TAG" && name != b"state"
+        };
+        if let Some(other) = fs::list(&self.dir)?.iter().find(|path| alien(path))
+            && !self.is_ours()
+        {
+            let other = other.file_name().unwrap_or_default().display();
+            let reason = format!("it was not made by cache-harness and holds `{other}`; name an empty or new folder");
+            return Err(Error::Unusable { dir: self.dir.clone(), reason });
         }
         Ok(())
     }

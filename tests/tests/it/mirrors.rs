@@ -178,7 +178,7 @@ fn mirrors_can_be_a_variable_and_pinning_asks_them_too() {
     project.run(&["restore", "m"]).succeeded();
     assert_eq!((mirror.requests().len(), origin.requests().len()), (1, 0));
     let origins = project.run(&["status", "--origins"]).succeeded().stdout;
-    let line = origins.lines().find(|line| line.starts_with("mirrors")).unwrap();
+    let line = origins.lines().find(|line| line.trim_start().starts_with("mirrors ")).unwrap();
     assert!(line.contains("/{sha256}") && line.ends_with("CACHE_HARNESS_MIRRORS"), "{origins}");
 }
 

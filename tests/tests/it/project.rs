@@ -124,6 +124,20 @@ impl Project {
         Ended::of(&self.command(arguments).output().unwrap())
     }
 
+    /// Runs `cache-harness` with these arguments on a terminal, and these keys pressed; what it showed. `None` where no
+    /// terminal is to be had.
+    pub(crate) fn on_a_terminal(&self, arguments: &[&str], keys: &str) -> Option<String> {
+        let line = format!("{} {}", env!("CARGO_BIN_EXE_cache-harness-cli"), arguments.join(" "));
+        let mut command = self.program("script");
+        command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let Ok(mut child) = command.spawn() else {
+            left_out(&format!("`cache-harness {}` on a terminal", arguments.join(" ")), "there is no `script`");
+            return None;
+        };
+        child.stdin.take().unwrap().write_all(keys.as_bytes()).unwrap();
+        Some(Ended::of(&child.wait_with_output().unwrap()).stdout)
+    }
+
     /// The document that `cache-harness --json …` prints, whatever its exit code.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let ended = Ended::of(&self.command(arguments).arg("--json").output().unwrap());

@@ -13,7 +13,7 @@ use crate::suite::nextest;
 
 /// A way in which the cache folder is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
+pub(crate) enum Trouble {
     /// A file stands where the folder should be.
     File,
     /// The folder would be inside a file.
@@ -28,7 +28,7 @@ enum Trouble {
 
 impl Trouble {
     /// What the message gives as the reason.
-    fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::File => "File exists",
             Self::BelowFile => "Not a directory",
@@ -65,7 +65,7 @@ impl Trouble {
     }
 
     /// `cache-harness` with these arguments under this trouble.
-    fn command(self, project: &Project, arguments: &[&str]) -> Command {
+    pub(crate) fn command(self, project: &Project, arguments: &[&str]) -> Command {
         let wrapped = |program: &str, options: &[&str]| {
             let mut command = project.program(program);
             command.args(options).arg(env!("CARGO_BIN_EXE_cache-harness-cli")).args(arguments);
@@ -106,7 +106,7 @@ fn is_root() -> bool {
 }
 
 /// A project with two models whose cache folder is in trouble; none if this machine cannot have it.
-fn troubled(trouble: Trouble, when_unusable: &str, server: &Server) -> Option<(Project, [Pinned; 2])> {
+pub(crate) fn troubled(trouble: Trouble, when_unusable: &str, server: &Server) -> Option<(Project, [Pinned; 2])> {
     let models = [Pinned::weights("one", 1, 100_000), Pinned::weights("two", 2, 100_000)];
     let settings = format!("[cache]\nwhen_unusable = \"{when_unusable}\"\n");
     let mut project = project(&settings, &[&models[0], &models[1]], server);

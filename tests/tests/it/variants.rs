@@ -113,13 +113,12 @@ fn the_stronger_wish_chooses_and_a_name_with_a_variant_is_fixed() {
 
     let origins = |project: &Project| project.run(&["status", "--origins"]).succeeded().stdout;
     let shown = origins(&project);
-    let line = |name: &str, value: &str, origin: &str| format!("\n{name:14} {value:36} {origin}");
-    assert!(shown.contains(&line("variant", "full", "CACHE_HARNESS_VARIANT")), "{shown}");
-    assert!(shown.contains(&line("tiny", "tiny", "CACHE_HARNESS_VARIANT")), "{shown}");
+    let line = |table: &str, value: &str, origin: &str| format!("[{table}]\n  variant        {value:39}{origin}\n");
+    assert!(shown.contains(&line("models.tiny", "full", "CACHE_HARNESS_VARIANT")), "{shown}");
     project.set("CACHE_HARNESS_VARIANT", "");
     let shown = origins(&project);
-    assert!(shown.contains(&line("variant", "none", "default")), "{shown}");
-    assert!(shown.contains("\ntiny           tiny@mini ") && shown.contains("cache-harness.toml:7"), "{shown}");
+    assert!(shown.contains("  variant        none  "), "{shown}");
+    assert!(shown.contains(&line("models.tiny", "mini", "cache-harness.toml:7")), "{shown}");
 }
 
 #[test]
@@ -225,9 +224,9 @@ fn a_variant_is_added_to_a_model_and_removed_alone_or_with_it() {
         refused(&project.run(&["add", name, &url]), "names no variant behind `@`");
     }
 
-    project.run(&["remove", "tiny@q8"]).succeeded();
+    project.run(&["remove", "tiny@q8", "--yes"]).succeeded();
     assert!(!catalog().contains("q8") && !project.pins().contains("q8") && catalog().contains("variants.q5"));
-    project.run(&["remove", "tiny"]).succeeded();
+    project.run(&["remove", "tiny", "--yes"]).succeeded();
     assert!(!catalog().contains("tiny") && !project.pins().contains("tiny"), "{}", catalog());
     project.run(&["lock", "--check"]).succeeded();
 }

@@ -24,13 +24,22 @@ struct Document<'a> {
     lock: &'a Path,
 }
 
+/// A model whose pins are not those of what is declared, or of the project's files.
 #[derive(Serialize)]
-struct Disagreement {
-    name: String,
-    reasons: Vec<String>,
+pub(in crate::cli) struct Disagreement {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) reasons: Vec<String>,
 }
 
-pub(super) fn check(context: &Context, inner: &Inner, declared: &[&Declared], all: bool) -> Result<Verdict> {
+/// Which words make `lock` mend these: only without names does it drop what is gone.
+pub(in crate::cli) fn remedy(inner: &Inner, disagreements: &[Disagreement]) -> String {
+    let gone = disagreements.iter().any(|one| inner.catalog.get(&one.name).is_err());
+    let names: Vec<_> = disagreements.iter().filter(|_| !gone).map(|one| format!(" {}", one.name)).collect();
+    format!("cache-harness lock{}", names.concat())
+}
+
+/// Compares the pins of these models; with `all`, also what is pinned without being declared.
+pub(in crate::cli) fn disagreements(inner: &Inner, declared: &[&Declared], all: bool) -> Vec<Disagreement> {
     let lock = &inner.lock;
     let mut disagreements = Vec::new();
     // A stand-in is wrong also where only its model was named and pinned anew.
@@ -50,7 +59,13 @@ pub(super) fn check(context: &Context, inner: &Inner, declared: &[&Declared], al
         let reasons = vec!["is pinned, but not in the catalog".to_owned()];
         Disagreement { name: name.to_string(), reasons }
     }));
-    let names: Vec<_> = disagreements.iter().map(|one| one.name.clone()).collect();
+    disagreements
+}
+
+pub(super) fn check(context: &Context, inner: &Inner, declared: &[&Declared], all: bool) -> Result<Verdict> {
+    let lock = &inner.lock;
+    let disagreements = disagreements(inner, declared, all);
+    let (sound, remedy) = (disagreements.is_empty(), remedy(inner, &disagreements));
     if context.wants_json() {
         context.json(&Document { disagreements, lock: &lock.path })?;
     } else {
@@ -58,15 +73,12 @@ pub(super) fn check(context: &Context, inner: &Inner, declared: &[&Declared], al
             one.reasons.iter().try_for_each(|reason| context.out(&format!("{}: {reason}", one.name)))?;
         }
     }
-    if names.is_empty() {
+    if sound {
         context.say(&format!("`{}` agrees with the catalog", lock.path.display()));
         return Ok(Verdict::Holds);
     }
     let message = format!("`{}` disagrees with the catalog or the project's files", lock.path.display());
-    // Only without names does `lock` drop what is gone.
-    let gone = names.iter().any(|name| inner.catalog.get(name).is_err());
-    let names = if gone { String::new() } else { format!(" {}", names.join(" ")) };
-    context.failure(&message, Some(&format!("run `cache-harness lock{names}` and commit the lock file")));
+    context.failure(&message, Some(&format!("run `{remedy}` and commit the lock file")));
     Ok(Verdict::Fails)
 }
 
