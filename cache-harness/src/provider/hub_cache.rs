@@ -5,7 +5,8 @@
 //! <root>/models--<owner>--<name>/
 //!   blobs/<etag>                    hard link, else copy; etag = SHA-256 of an LFS file, git blob id of another
 //!   snapshots/<commit>/<file>       relative symbolic link ../../blobs/<etag>
-//!   refs/<revision>                 the commit, without a newline: Python reads it raw
+//!   refs/<revision>                 the commit, without a newline: Python reads it raw. Also where the revision is the
+//!                                   commit itself: `hf-hub` before 1.0 finds nothing without (`src/lib.rs`, `Cache`)
 //!   trees/<commit>.json             the listing, of a complete repository only
 //! ```
 //! Sources: `huggingface_hub/file_download.py`, `hf-hub src/cache/storage.rs`.
@@ -49,9 +50,7 @@ pub(super) fn layout(root: &Path, subject: Subject<'_>) -> Result<Layout> {
         };
         items.push(Item { path, wanted });
     }
-    if subject.revision != commit {
-        items.push(Item::text(revision.below(&repository.join("refs")), commit.to_owned()));
-    }
+    items.push(Item::text(revision.below(&repository.join("refs")), commit.to_owned()));
     if let Some(listing) = tree_listing::of(subject.pins) {
         items.push(Item::text(repository.join("trees").join(format!("{commit}.json")), listing));
     }

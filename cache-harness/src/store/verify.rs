@@ -2,6 +2,7 @@
 
 use once_cell::unsync::OnceCell;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub(crate) enum OnDamage {
 #[derive(Debug)]
 pub(crate) struct Proofs<'a> {
     store: &'a Store,
-    memos: OnceCell<Vec<(Sha256Digest, Memo)>>,
+    memos: OnceCell<HashMap<Sha256Digest, Vec<Memo>>>,
     /// A memo older than this proves nothing.
     max_age: Duration,
     on_damage: OnDamage,
@@ -64,8 +65,8 @@ impl<'a> Proofs<'a> {
 
     fn elsewhere(&self, digest: &Sha256Digest, fingerprint: &Fingerprint) -> Result<Option<Memo>> {
         let memos = self.memos.get_or_try_init(|| self.store.memos())?;
-        let mut matching = memos.iter().filter(|(of, memo)| of == digest && self.holds(memo, fingerprint));
-        Ok(matching.next().map(|(_, memo)| *memo))
+        let of_digest = memos.get(digest).into_iter().flatten();
+        Ok(of_digest.copied().find(|memo| self.holds(memo, fingerprint)))
     }
 
     /// Looks at the blob of a digest; what is not right is treated as [`OnDamage`] says.
@@ -104,7 +105,11 @@ impl<'a> Proofs<'a> {
 }
 
 impl Store {
-    fn memos(&self) -> Result<Vec<(Sha256Digest, Memo)>> {
-        Ok(self.entries()?.into_iter().flat_map(|(_, entry)| entry.memos).collect())
+    fn memos(&self) -> Result<HashMap<Sha256Digest, Vec<Memo>>> {
+        let mut memos: HashMap<_, Vec<_>> = HashMap::new();
+        for (digest, memo) in self.entries()?.into_iter().flat_map(|(_, entry)| entry.memos) {
+            memos.entry(digest).or_default().push(memo);
+        }
+        Ok(memos)
     }
 }
