@@ -41,7 +41,7 @@ impl Root {
     }
 
     /// Where a consumer that is started with these variables looks; `None` if it is told by its caller.
-    pub(super) fn looked_for(
+    pub(crate) fn looked_for(
         provider: ProviderKind,
         config: &Config,
         environment: &Environment,

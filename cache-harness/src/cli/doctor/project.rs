@@ -8,6 +8,7 @@ use super::examined::Examined;
 use super::finding::{Check, Finding, or_ok, quoted};
 use super::{git, versions};
 use crate::cli::plan;
+use crate::environment::Environment;
 use crate::fs;
 
 pub(super) fn check(examined: &Examined) -> Vec<Finding> {
@@ -82,8 +83,12 @@ fn toml(path: &Path) -> Option<DocumentMut> {
     fs::read_text(path).ok()??.parse().ok()
 }
 
-/// The `.cargo/config.toml`, here or above, whose `[env]` sets these variables so.
-pub(super) fn cargo_sets(examined: &Examined, variables: &[(&'static str, PathBuf)]) -> Option<PathBuf> {
+/// The `.cargo/config.toml`, here or above, whose `[env]` sets some of these variables, and so that they lead there.
+pub(super) fn cargo_sets(
+    examined: &Examined,
+    variables: &[(&'static str, PathBuf)],
+    leads: impl Fn(&Environment) -> bool,
+) -> Option<PathBuf> {
     let folder = examined.folder();
     let files = folder.ancestors().map(|folder| folder.join(".cargo").join("config.toml"));
     let sets = |file: &PathBuf| {
@@ -97,7 +102,8 @@ pub(super) fn cargo_sets(examined: &Examined, variables: &[(&'static str, PathBu
             let base = file.parent().and_then(Path::parent).filter(|_| is_relative);
             Some(base.map_or_else(|| PathBuf::from(text), |base| base.join(text)))
         };
-        variables.iter().all(|(name, value)| says(name).as_ref() == Some(value))
+        let set = variables.iter().filter_map(|(name, _)| Some((name, says(name)?)));
+        leads(&set.fold(examined.environment.clone(), |child, (name, value)| child.with(name, value)))
     };
     files.into_iter().find(sets)
 }

@@ -79,10 +79,15 @@ fn provider_root(cache: &Cache, kind: ProviderKind, root: &Root, used: bool) -> 
     let (config, environment) = (cache.config(), &cache.inner.environment);
     let configured = config.provider_roots.get(&kind);
     let by_itself = Config { provider_roots: BTreeMap::new(), ..config.clone() };
-    let consumer_path = Root::of(kind, &by_itself, environment).ok().map(|root| root.path);
-    let decided_by = match configured {
+    let consumer_path = Root::looked_for(kind, config, environment).ok().flatten();
+    // Some follow the root of the Hub's cache.
+    let hub = config.provider_roots.get(&ProviderKind::Huggingface);
+    let hub = hub.filter(|_| consumer_path.as_ref().is_some_and(|theirs| *theirs != root.path));
+    let decided_by = match configured.or(hub) {
         Some(setting) => setting.origin.to_string(),
-        None if kind == ProviderKind::Directory => format!("dir: {}", config.dir.origin),
+        None if matches!(kind, ProviderKind::Directory | ProviderKind::WhisperCpp) => {
+            format!("dir: {}", config.dir.origin)
+        }
         None => decider(kind, &by_itself, environment, root).unwrap_or("default").to_owned(),
     };
     ProviderRoot {
@@ -91,7 +96,7 @@ fn provider_root(cache: &Cache, kind: ProviderKind, root: &Root, used: bool) -> 
         decided_by,
         used,
         configured: configured.is_some(),
-        consumer_path: consumer_path.filter(|_| kind != ProviderKind::Directory),
+        consumer_path,
         kind,
     }
 }
@@ -116,7 +121,11 @@ fn unseen(examined: &Examined, found: &ProviderRoot, root: &Root) -> Option<Find
             Finding::warning(Check::Roots, "root-unseen", format!("{says}, and no variable leads them there"));
         return Some(finding.mend("pass the folder to the program: `CachedModel::path()`"));
     }
-    if let Some(file) = project::cargo_sets(examined, &root.variables) {
+    let config = examined.cache.as_ref().map(Cache::config)?;
+    let leads = |child: &Environment| {
+        Root::looked_for(found.kind, config, child).is_ok_and(|theirs| theirs.as_ref() == Some(&root.path))
+    };
+    if let Some(file) = project::cargo_sets(examined, &root.variables, leads) {
         let says = format!("{says}; what cargo starts does not, by `{}`", file.display());
         return Some(Finding::ok(Check::Roots, says));
     }
