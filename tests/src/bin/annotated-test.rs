@@ -5,7 +5,6 @@ use std::io::Write as _;
 
 use cache_harness::__private::{Options, Request, Restore, prepare};
 
-#[expect(clippy::disallowed_methods, reason = "it writes what a test with a private copy writes")]
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let name: &'static str = arguments.next().unwrap_or_default().leak();

@@ -135,7 +135,8 @@ fn cargo_is_told_in_a_file_that_keeps_its_comments() {
         "# mine\n\
          HF_HOME = { value = \".cache/huggingface\", relative = true, force = true }\n\
          HF_HUB_CACHE = { value = \".cache/huggingface/hub\", relative = true, force = true }\n\
-         TORCH_HOME = { value = \".cache/torch\", relative = true, force = true }\n",
+         TORCH_HOME = { value = \".cache/torch\", relative = true, force = true }\n\
+         TRANSFORMERS_CACHE = { value = \".cache/huggingface/hub\", relative = true, force = true }\n",
     );
     assert_eq!(read(&project, ".cargo/config.toml"), expected);
     let again = project.run(&["init", "--env", "cargo"]).succeeded();

@@ -171,7 +171,9 @@ fn what_drifted_is_repaired() {
     for provider in every_provider() {
         let project = scene(provider);
         let path = restored(&project);
-        outside(&project).iter().for_each(|placed| std::fs::remove_file(placed).unwrap());
+        for placed in outside(&project) {
+            std::fs::remove_file(placed).unwrap();
+        }
         assert_eq!(project.json(&["restore", "m"])["models"][0]["outcome"], "repaired", "{provider}");
         assert_eq!(finds(&project, provider).as_ref(), Some(&path), "{provider}");
     }

@@ -68,7 +68,9 @@ fn provider_root(cache: &Cache, kind: ProviderKind, root: &Root, used: bool) -> 
     let hub = config.provider_roots.get(&ProviderKind::Huggingface).filter(|_| kind.is_hub_cache() && !configured);
     let decided_by = match hub {
         Some(hub) if consumer_path.as_ref() != Some(&root.path) => hub.origin.to_string(),
-        _ if kind == ProviderKind::Directory && !configured => format!("dir: {}", config.dir.origin),
+        _ if matches!(kind, ProviderKind::Directory | ProviderKind::WhisperCpp) && !configured => {
+            format!("dir: {}", config.dir.origin)
+        }
         _ => origins::root(kind, cache).map_or_else(|_| "default".to_owned(), |(_, origin)| origin),
     };
     ProviderRoot { provider: kind.as_str(), path: root.path.clone(), decided_by, used, configured, consumer_path, kind }
