@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import shutil
 import sys
 import xml.etree.ElementTree
 
@@ -131,7 +132,7 @@ def page():
 
     address = (work / "report.html").as_uri()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         papers = set()
         for scheme in ["light", "dark"]:
             for width in [360, 1280]:
