@@ -38,7 +38,7 @@ fn a_complete_repository_has_its_listing_as_huggingface_hub_writes_it_and_a_part
     let listing = repository(&project).join(format!("trees/{COMMIT}.json"));
     assert!(!listing.exists());
 
-    project.run(&["remove", "m"]).succeeded();
+    project.run(&["remove", "m", "--yes"]).succeeded();
     project.run(&["add", "m", "hf:owner/m", "--files", "*"]).succeeded();
     assert!(project.pins().contains("\ncomplete = true\n"), "{}", project.pins());
     project.run(&["restore", "m"]).succeeded();

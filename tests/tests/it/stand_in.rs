@@ -164,7 +164,7 @@ fn it_is_added_only_if_it_stands_in_and_its_model_is_unsigned_when_it_goes() {
     );
     assert_eq!(signatures(&project).len(), 2);
     project.run(&["lock", "--check"]).succeeded();
-    project.run(&["remove", "tiny@mini"]).succeeded();
+    project.run(&["remove", "tiny@mini", "--yes"]).succeeded();
     assert_eq!(lock_file(&project), unsigned);
 
     let ended = project.run(&["add", "other", "mini.safetensors", "--stand-in"]);
