@@ -34,7 +34,9 @@ fn only(counts: &serde_json::Value) -> String {
 fn a_miss_says_why_it_was_none_of_the_hits() {
     let server = Server::start().unwrap();
     let (m, n) = (Pinned::weights("m", 1, SIZE), Pinned::weights("n", 2, 2 * SIZE));
-    let mut project = project("[cache]\nmax_size = \"800kB\"\nmax_age = \"7d\"\n", &[&m, &n], &server);
+    // What stands in the consumer's folder would repair the store, and that is no miss.
+    let settings = "[cache]\nmax_size = \"800kB\"\nmax_age = \"7d\"\nadopt = false\n";
+    let mut project = project(settings, &[&m, &n], &server);
     let reason = |project: &mut Project, run: &str, name: &str| only(&restored(project, run, name)["misses_by"]);
     assert_eq!(reason(&mut project, "1", "m"), "never_seen");
     assert_eq!(reason(&mut project, "2", "n"), "never_seen");
