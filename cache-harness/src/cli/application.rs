@@ -185,7 +185,7 @@ impl Application<'_> {
     }
 
     fn removed(&self, bytes: u64, reason: String) -> Removed {
-        Removed { name: self.name.to_owned(), bytes, reason }
+        Removed::new(self.name.to_owned(), bytes, reason)
     }
 }
 

@@ -4,8 +4,8 @@ mod choice;
 
 use self::choice::Choice;
 use super::application::{self, Application};
-use super::prune::{bytes_here, leftovers, name};
-use super::removal::{Consent, Removal, Removed, Stage};
+use super::prune::leftovers;
+use super::removal::{Consent, Removal, Stage};
 use super::{Context, Verdict};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ struct Wanted<'a> {
 #[derive(Default)]
 struct Models {
     ids: Vec<EntryId>,
-    planned: Vec<Removed>,
+    planned: Removal,
     in_use: Vec<String>,
 }
 
@@ -54,9 +54,9 @@ impl Clean {
             context.failure(&format!("`{name}` is in use and stays"), Some(hint));
             verdict = Verdict::Fails;
         }
-        let has_models = !models.planned.is_empty();
-        planned.removed.extend(models.planned);
-        planned.removed.extend(wanted.applications.iter().filter_map(Application::all_of_it));
+        let has_models = !models.planned.removed.is_empty();
+        planned.extend(models.planned.removed);
+        planned.extend(wanted.applications.iter().filter_map(Application::all_of_it));
         if self.consent.is_dry_run() || planned.removed.is_empty() {
             planned.tell(context, if self.consent.is_dry_run() { Stage::Planned } else { Stage::Done })?;
             return Ok(verdict);
@@ -79,8 +79,7 @@ impl Clean {
         }
         for application in &wanted.applications {
             if let Some(gone) = application.empty()? {
-                done.freed_bytes += gone.bytes;
-                done.removed.push(gone);
+                done.extend([gone]);
             }
         }
         done.tell(context, Stage::Done)?;
@@ -108,7 +107,7 @@ impl Clean {
         let (models, applications) = (models(cache)?, application::all(cache));
         let mut choices = vec![Choice {
             label: "models".to_owned(),
-            bytes: models.planned.iter().map(|planned| planned.bytes).sum(),
+            bytes: models.planned.freed_bytes,
             note: format!("{} that nobody uses, and leftovers; {} in use stay", models.ids.len(), models.in_use.len()),
         }];
         choices.extend(applications.iter().map(|application| {
@@ -134,13 +133,13 @@ fn models(cache: &Cache) -> Result<Models> {
     let mut models = Models::default();
     for resident in &survey.residents {
         if resident.use_ == Use::Leased {
-            models.in_use.push(name(resident));
+            models.in_use.push(resident.model());
             continue;
         }
-        let (bytes, reason) = (bytes_here(&survey, resident), Reason::Asked.as_str().to_owned());
-        models.planned.push(Removed { name: name(resident), bytes, reason });
         models.ids.push(resident.id);
     }
+    let going: Vec<_> = models.ids.iter().map(|id| (*id, Reason::Asked)).collect();
+    models.planned = Removal::of(&survey.forecast(&going));
     models.planned.extend(leftovers(&survey));
     Ok(models)
 }

@@ -1,7 +1,6 @@
 //! `evict NAME…`: removes named models from the cache.
 
-use super::prune::bytes_here;
-use super::removal::{Consent, Removal, Removed, Stage};
+use super::removal::{Consent, Removal, Stage};
 use super::{Context, Verdict};
 use crate::ask::Ask;
 use crate::error::Result;
@@ -22,7 +21,7 @@ impl Evict {
         let cache = context.cache()?;
         let survey = cache.inner.store.survey()?;
         let mut verdict = Verdict::Holds;
-        let (mut ids, mut planned) = (Vec::new(), Vec::new());
+        let mut ids = Vec::new();
         for name in &self.names {
             let prepared = cache.inner.prepared(&Ask::exactly(name, Via::Restore));
             let of_name = |model: &str| model == name;
@@ -44,13 +43,12 @@ impl Evict {
                     context.failure(&format!("`{name}` is in use"), Some("end the tests that use it, then try again"));
                     verdict = Verdict::Fails;
                 } else {
-                    let (bytes, reason) = (bytes_here(&survey, resident), Reason::Asked.as_str().to_owned());
-                    planned.push(Removed { name: name.clone(), bytes, reason });
                     ids.push(resident.id);
                 }
             }
         }
-        let removal = Removal { removed: planned, freed_bytes: 0 };
+        let going: Vec<_> = ids.iter().map(|id| (*id, Reason::Asked)).collect();
+        let removal = Removal::of(&survey.forecast(&going));
         if self.consent.is_dry_run() || ids.is_empty() {
             removal.tell(context, if self.consent.is_dry_run() { Stage::Planned } else { Stage::Done })?;
             return Ok(verdict);

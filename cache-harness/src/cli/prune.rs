@@ -51,16 +51,12 @@ fn prune(context: &Context, consent: &Consent, sweep: Sweep) -> Result<Verdict> 
     let mut planned = Removal::default();
     if has_store {
         let survey = store.survey()?;
-        planned.removed.extend(store.plan_trim(&budget)?.iter().map(|(resident, reason)| Removed {
-            name: name(resident),
-            bytes: bytes_here(&survey, resident),
-            reason: reason.as_str().to_owned(),
-        }));
+        planned = Removal::of(&store.plan_trim(&budget)?);
         if sweep == Sweep::Yes {
-            planned.removed.extend(leftovers(&survey));
+            planned.extend(leftovers(&survey));
         }
     }
-    planned.removed.extend(applications.iter().filter_map(application::Application::expired));
+    planned.extend(applications.iter().filter_map(application::Application::expired));
     if consent.is_dry_run() || planned.removed.is_empty() {
         let stage = if consent.is_dry_run() { Stage::Planned } else { Stage::Done };
         planned.tell(context, stage)?;
@@ -81,17 +77,11 @@ fn prune(context: &Context, consent: &Consent, sweep: Sweep) -> Result<Verdict> 
     }
     for application in applications {
         if let Some(expired) = application.expire()? {
-            done.freed_bytes += expired.bytes;
-            done.removed.push(expired);
+            done.extend([expired]);
         }
     }
     done.tell(context, Stage::Done)?;
     Ok(Verdict::Holds)
-}
-
-/// The model of an entry, or what its record is called if nobody can read it.
-pub(super) fn name(resident: &Resident) -> String {
-    resident.entry.as_ref().map_or_else(|| resident.id.short(), |entry| entry.model.to_string())
 }
 
 /// What of an entry is on the disk: its blobs, if they are there, and what is its own.
@@ -102,20 +92,15 @@ pub(super) fn bytes_here(survey: &Survey, resident: &Resident) -> u64 {
 /// Partials, what is in quarantine, and blobs that no model names.
 pub(super) fn leftovers(survey: &Survey) -> Vec<Removed> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().chars().take(20).collect();
-    let leftover = |reason: &str, (path, bytes): &(PathBuf, u64)| Removed {
-        name: name(path),
-        bytes: *bytes,
-        reason: reason.to_owned(),
-    };
+    let leftover = |reason: &str, (path, bytes): &(PathBuf, u64)| Removed::new(name(path), *bytes, reason.to_owned());
     let idle = survey.partials.iter().filter(|(path, _)| !ExclusiveLock::is_held(path));
     let mut found: Vec<_> = idle.map(|partial| leftover("a partial that nobody fills", partial)).collect();
     found.extend(survey.quarantine.iter().map(|file| leftover("failed verification", file)));
     let named: BTreeSet<_> = survey.residents.iter().flat_map(|resident| &resident.names).collect();
     let orphans = survey.blobs.iter().filter(|(digest, _)| !named.contains(digest));
-    found.extend(orphans.map(|(digest, bytes)| Removed {
-        name: digest.to_string().chars().take(20).collect(),
-        bytes: *bytes,
-        reason: "a blob that no model names".to_owned(),
+    found.extend(orphans.map(|(digest, bytes)| {
+        let name = digest.to_string().chars().take(20).collect();
+        Removed::new(name, *bytes, "a blob that no model names".to_owned())
     }));
     found
 }

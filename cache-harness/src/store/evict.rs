@@ -22,6 +22,8 @@ pub(crate) struct Evicted {
     /// Bytes freed.
     pub(crate) bytes: u64,
     pub(crate) reason: Reason,
+    /// The models whose blobs it had in common with them: those stay.
+    pub(crate) shared_with: Vec<String>,
 }
 
 /// What became of a file that was placed for another entry.
@@ -143,13 +145,13 @@ impl Choosing<'_> {
         if matches!(self.store.read_record(id)?, Read::Newer(_)) {
             return Ok(None);
         }
+        let Some(evicted) = self.survey.forecast(&[(*id, reason)]).pop() else { return Ok(None) };
         let resident = self.survey.residents.swap_remove(index);
         match self.remove(&resident) {
-            Ok(bytes) => {
+            Ok(()) => {
                 lease.remove()?;
-                let model = resident.entry.map_or_else(|| id.short(), |entry| entry.model.to_string());
-                self.store.remember_gone(id, &model, reason);
-                Ok(Some(Evicted { model, bytes, reason }))
+                self.store.remember_gone(id, &evicted.model, reason);
+                Ok(Some(evicted))
             }
             Err(error) => {
                 self.survey.residents.push(resident);
@@ -158,19 +160,17 @@ impl Choosing<'_> {
         }
     }
 
-    /// Removes all of an entry that is no longer among the residents; returns the bytes that frees.
-    fn remove(&mut self, resident: &Resident) -> Result<u64> {
-        let mut bytes = resident.own_bytes;
+    /// Removes all of an entry that is no longer among the residents.
+    fn remove(&mut self, resident: &Resident) -> Result<()> {
         if let Some(entry) = &resident.entry {
-            self.take_back(&resident.id, entry)?;
+            self.take_back(resident, entry)?;
         }
         let named: HashSet<_> = self.survey.residents.iter().flat_map(|other| other.names.clone()).collect();
         for digest in resident.names.iter().filter(|digest| !named.contains(digest)) {
-            bytes += self.discard(digest)?;
+            self.discard(digest)?;
         }
         fs::remove(&self.store.record_file(&resident.id))?;
-        fs::remove_file(&self.store.turn_file(&resident.id))?;
-        Ok(bytes)
+        fs::remove_file(&self.store.turn_file(&resident.id))
     }
 
     /// Moves a blob to the trash; returns the bytes that frees.
@@ -181,7 +181,7 @@ impl Choosing<'_> {
     }
 
     /// Removes what was placed for an entry and is still what was placed.
-    fn take_back(&mut self, id: &EntryId, entry: &Entry) -> Result<()> {
+    fn take_back(&mut self, resident: &Resident, entry: &Entry) -> Result<()> {
         let others = self.survey.residents.iter().filter_map(|other| other.entry.as_ref());
         let theirs: HashSet<&Path> = others.flat_map(|other| &other.placed).map(|placed| &*placed.path).collect();
         for placed in &entry.placed {
@@ -189,9 +189,9 @@ impl Choosing<'_> {
                 self.take_back_one(placed, entry)?;
             }
         }
-        Store::remove_leftovers(id, entry)?;
+        Store::remove_leftovers(&resident.id, entry)?;
         for folder in entry.folders.iter().rev() {
-            if !self.hand_over(folder)? {
+            if !self.hand_over(folder, resident)? {
                 fs::remove_empty_folder(folder);
             }
         }
@@ -237,11 +237,8 @@ impl Choosing<'_> {
     }
 
     /// A folder in which another entry has or is about to place something becomes that entry's to remove.
-    fn hand_over(&mut self, folder: &Path) -> Result<bool> {
-        let holds = |resident: &&mut Resident| {
-            let entry = resident.entry.as_ref();
-            entry.is_some_and(|entry| entry.placed.iter().any(|placed| placed.path.starts_with(folder)))
-        };
+    fn hand_over(&mut self, folder: &Path, from: &Resident) -> Result<bool> {
+        let holds = |resident: &&mut Resident| resident.has_placed_below(folder);
         // A process in the middle of its turn may write its record as it knew it: better one that is free.
         let mut heirs: Vec<_> = self.survey.residents.iter_mut().filter(holds).collect();
         heirs.sort_by_key(|heir| heir.use_ == Use::Leased);
@@ -253,6 +250,10 @@ impl Choosing<'_> {
             entry.folders.sort();
             self.store.write_record(&heir.id, &entry)?;
             seen.folders.clone_from(&entry.folders);
+        }
+        for counted in from.folders.iter().filter(|(counted, _)| counted == folder) {
+            heir.own_bytes += counted.1;
+            heir.folders.push(counted.clone());
         }
         Ok(true)
     }

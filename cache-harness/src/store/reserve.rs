@@ -1,8 +1,8 @@
 //! Keeping to the budget: room is made before a model comes, and trimmed when models in use let go.
 
 use super::evict::{Choosing, Evicted};
-use super::retention::{Plan, Reason, RetentionPolicy, Use};
-use super::{Entry, EntryId, Resident, Store, Survey, Turn};
+use super::retention::{Plan, RetentionPolicy, Use};
+use super::{Entry, Store, Survey, Turn};
 use crate::error::{Error, Result};
 use crate::fs::{self, Found};
 use crate::time;
@@ -93,15 +93,9 @@ impl Store {
     }
 
     /// What [`trim`](Self::trim) would evict now.
-    pub(crate) fn plan_trim(&self, budget: &Budget) -> Result<Vec<(Resident, Reason)>> {
+    pub(crate) fn plan_trim(&self, budget: &Budget) -> Result<Vec<Evicted>> {
         let survey = self.survey()?;
-        let plan = survey.plan(&survey.room(self, 0, budget));
-        let mut residents = survey.residents;
-        let take = |(id, reason): &(EntryId, Reason)| {
-            let index = residents.iter().position(|resident| resident.id == *id)?;
-            Some((residents.swap_remove(index), *reason))
-        };
-        Ok(plan.evict.iter().filter_map(take).collect())
+        Ok(survey.forecast(&survey.plan(&survey.room(self, 0, budget)).evict))
     }
 }
 

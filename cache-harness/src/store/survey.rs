@@ -1,12 +1,12 @@
 //! What the disk holds for the store, counted as `du` counts: each inode once, in blocks.
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::entry::Read;
-use super::retention::{Stored, Use};
-use super::{Entry, EntryId, Owner, Store};
+use super::retention::{Reason, Stored, Use};
+use super::{Entry, EntryId, Evicted, Owner, Store};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 use crate::lock::ExclusiveLock;
@@ -37,6 +37,20 @@ pub(crate) struct Resident {
     pub(crate) use_: Use,
     /// Bytes of its record and of restored files that are no links to a blob.
     pub(crate) own_bytes: u64,
+    /// Those of `own_bytes` that are folders, which another entry may need too.
+    pub(super) folders: Vec<(PathBuf, u64)>,
+}
+
+impl Resident {
+    pub(super) fn has_placed_below(&self, folder: &Path) -> bool {
+        let placed = self.entry.iter().flat_map(|entry| &entry.placed);
+        placed.into_iter().any(|placed| placed.path.starts_with(folder))
+    }
+
+    /// The model of an entry, or what its record is called if nobody can read it.
+    pub(crate) fn model(&self) -> String {
+        self.entry.as_ref().map_or_else(|| self.id.short(), |entry| entry.model.to_string())
+    }
 }
 
 impl Survey {
@@ -71,6 +85,43 @@ impl Survey {
             self.partials.iter().find(|(partial, _)| *partial == path).map_or(0, |(_, bytes)| *bytes)
         };
         missing.iter().map(|(digest, size)| size.saturating_sub(begun(digest))).sum()
+    }
+
+    /// What evicting these entries one after the other would come to: a blob goes with the last that names it.
+    pub(crate) fn forecast(&self, going: &[(EntryId, Reason)]) -> Vec<Evicted> {
+        let mut staying: Vec<_> = self.residents.iter().collect();
+        let blobs_of = |resident: &Resident| resident.names.iter().copied().collect::<BTreeSet<_>>();
+        let mut holders: HashMap<Sha256Digest, usize> = HashMap::new();
+        for digest in staying.iter().flat_map(|resident| blobs_of(resident)) {
+            *holders.entry(digest).or_default() += 1;
+        }
+        let (mut forecast, mut folders) = (Vec::new(), Vec::<&(PathBuf, u64)>::new());
+        for (id, reason) in going {
+            let Some(index) = staying.iter().position(|resident| resident.id == *id) else { continue };
+            let resident = staying.remove(index);
+            let (mut bytes, mut shared) = (resident.own_bytes, BTreeSet::new());
+            // A folder goes with the last entry that has something in it.
+            bytes += folders.iter().map(|(_, bytes)| bytes).sum::<u64>();
+            folders.extend(&resident.folders);
+            folders.retain(|(folder, _)| staying.iter().any(|other| other.has_placed_below(folder)));
+            bytes -= folders.iter().map(|(_, bytes)| bytes).sum::<u64>();
+            for digest in blobs_of(resident) {
+                let left = holders.get_mut(&digest).map_or(0, |count| {
+                    *count -= 1;
+                    *count
+                });
+                match (left, self.blobs.get(&digest)) {
+                    (0, Some(size)) => bytes += size,
+                    (1.., Some(_)) => drop(shared.insert(digest)),
+                    (_, None) => {}
+                }
+            }
+            let shares = |other: &&&Resident| other.names.iter().any(|digest| shared.contains(digest));
+            let shared_with: BTreeSet<_> = staying.iter().filter(shares).map(|other| other.model()).collect();
+            let shared_with = shared_with.into_iter().collect();
+            forecast.push(Evicted { model: resident.model(), bytes, reason: *reason, shared_with });
+        }
+        forecast
     }
 
     /// Whether a process is about to write something.
@@ -146,16 +197,18 @@ impl Store {
                 }
                 Read::Damaged(names) | Read::Newer(names) => (None, names),
             };
+            let mut folders = Vec::new();
             if let Some(entry) = &entry {
                 let ours = entry.placed.iter().filter(|placed| placed.owner == Owner::Ours);
                 own_bytes += ours.map(|placed| bytes_of(&placed.path)).sum::<u64>();
-                own_bytes += entry.folders.iter().map(|folder| bytes_of(folder)).sum::<u64>();
+                folders.extend(entry.folders.iter().map(|folder| (folder.clone(), bytes_of(folder))));
+                own_bytes += folders.iter().map(|(_, bytes)| bytes).sum::<u64>();
             }
             let lease = self.lease_file(&id);
             let last_used = fs::modified(&lease).or_else(|| fs::modified(&self.record_file(&id)));
             let use_ = if ExclusiveLock::is_held(&lease) { Use::Leased } else { Use::Free };
             let last_used = last_used.unwrap_or_else(time::now);
-            survey.residents.push(Resident { id, entry, names, last_used, use_, own_bytes });
+            survey.residents.push(Resident { id, entry, names, last_used, use_, own_bytes, folders });
         }
         Ok(survey)
     }

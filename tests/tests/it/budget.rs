@@ -276,3 +276,26 @@ fn evicting_one_of_two_models_keeps_the_shared_blob_and_the_others_memo() {
     project.run(&["evict", "other", "--yes"]).succeeded();
     assert!(!project.blob(&digest).exists());
 }
+
+#[test]
+fn a_dry_run_of_evict_says_what_is_freed_and_what_stays_for_another() {
+    let (_server, project, _) = two_with_a_shared_blob();
+    let planned = project.json(&["evict", "one", "--dry-run"]);
+    assert_eq!(planned["removed"][0]["shared_with"], serde_json::json!(["other"]));
+    assert_eq!(planned["freed_bytes"], planned["removed"][0]["bytes"]);
+    let bytes = planned["freed_bytes"].as_u64().unwrap();
+    assert!(bytes > 0 && bytes < SIZE, "{planned}");
+    let told = project.run(&["evict", "one", "--dry-run"]).succeeded();
+    assert!(told.stdout.ends_with("; what `other` has too stays\n"), "{told:?}");
+    assert!(told.stderr.ends_with(" would be freed\n"), "{told:?}");
+
+    // Of both together the shared blob goes with the second.
+    let both = project.json(&["evict", "one", "other", "--dry-run"]);
+    assert!(both["removed"][1]["bytes"].as_u64().unwrap() >= SIZE, "{both}");
+    assert_eq!(project.json(&["clean", "--models", "--dry-run"])["freed_bytes"], both["freed_bytes"]);
+
+    let before = disk_usage(&project);
+    let done = project.json(&["evict", "one", "--yes"]);
+    assert_eq!((&done["removed"], &done["freed_bytes"]), (&planned["removed"], &planned["freed_bytes"]));
+    assert_eq!(before - disk_usage(&project), bytes);
+}
