@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::credential::Credential;
+#[cfg(feature = "cli")]
+pub(crate) use self::hint::raise_max_size;
 pub use self::refusal::HubRefusal;
 
 use self::wording::{asks, by, bytes_of, coded, lack, list};

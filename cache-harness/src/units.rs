@@ -20,6 +20,26 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ByteSize(pub u64);
 
+impl ByteSize {
+    /// At least this much, as a setting: two digits and a unit.
+    pub(crate) fn setting_above(self) -> String {
+        let (mut step, mut unit, mut of_unit) = (1, "B", 1);
+        for (next, size) in [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000)] {
+            if self.0 >= size {
+                (unit, of_unit) = (next, size);
+            }
+        }
+        while self.0 / step >= 100 {
+            step *= 10;
+        }
+        let above = self.0.div_ceil(step).saturating_mul(step);
+        match (above / of_unit, above % of_unit * 10 / of_unit) {
+            (whole, 0) => format!("{whole}{unit}"),
+            (whole, tenths) => format!("{whole}.{tenths}{unit}"),
+        }
+    }
+}
+
 const UNITS: [(&str, u64); 13] = [
     ("b", 1),
     ("k", 1_000),
@@ -112,6 +132,21 @@ pub(crate) fn show_seconds(seconds: f64) -> String {
                 (hours @ ..48, minutes, _) => format!("{hours} h {minutes} min"),
                 (hours, _, _) => format!("{} days", hours / 24),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suggested_size_is_short_and_never_less() {
+        let sizes = [0, 99, 101, 99_999, 1_288_203, 1_300_000, 9_990_000, 271_000, 2_000_000_001, 123_456_789_012];
+        let shown = sizes.map(|size| ByteSize(size).setting_above());
+        assert_eq!(shown, ["0B", "99B", "110B", "100kB", "1.3MB", "1.3MB", "10MB", "280kB", "2.1GB", "130GB"]);
+        for (size, shown) in sizes.iter().zip(shown) {
+            assert!(shown.parse::<ByteSize>().unwrap().0 >= *size, "{shown}");
         }
     }
 }

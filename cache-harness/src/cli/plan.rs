@@ -13,7 +13,7 @@ use super::annotations::Annotated;
 use super::{Context, Verdict, workspace};
 use crate::ask::Ask;
 use crate::cache::{Cache, Inner};
-use crate::error::Result;
+use crate::error::{Result, raise_max_size};
 use crate::event::Via;
 use crate::fill;
 use crate::fs;
@@ -44,6 +44,8 @@ struct Sum {
     bytes: u64,
     present_bytes: u64,
     fetch_bytes: u64,
+    /// The most that the store's folders and records add.
+    overhead_bytes: u64,
     /// Whether a size is not known yet, so that the numbers are lower bounds.
     unknown_sizes: bool,
 }
@@ -86,13 +88,19 @@ enum State {
 }
 
 impl Sum {
-    fn of(need: &Need) -> Self {
+    fn of(need: &Need, room: &Room) -> Self {
         Self {
             bytes: need.bytes(),
             present_bytes: need.here(),
             fetch_bytes: need.missing(),
+            overhead_bytes: need.overhead(room.overhead),
             unknown_sizes: !need.is_known(),
         }
+    }
+
+    /// The `max_size` that is enough.
+    fn max_size(&self) -> u64 {
+        self.bytes + self.overhead_bytes
     }
 
     fn text(&self, bytes: u64) -> String {
@@ -116,6 +124,7 @@ impl Fit {
         match self {
             Self::Fits => "yes",
             Self::OverBudget => "no: over max_size",
+            Self::OverBudgetWithRecords => "no: over max_size with its folders and records",
             Self::OverDisk => "no: too little disk",
         }
     }
@@ -124,6 +133,7 @@ impl Fit {
         match self {
             Self::Fits => "it fits",
             Self::OverBudget => "more than max_size",
+            Self::OverBudgetWithRecords => "more than max_size with its folders and records",
             Self::OverDisk => "more than the disk has room for",
         }
     }
@@ -138,11 +148,11 @@ impl Plan {
         } else {
             context.out(&text(&document))?;
         }
-        let (needed, max) = (document.all.bytes, document.max_bytes);
+        let (needed, max) = (document.all.max_size(), document.max_bytes);
         if document.fits {
             if needed > max {
                 let (needed, max) = (ByteSize(needed), ByteSize(max));
-                context.say(&format!("all together have {needed} of {max}: they fit one after the other"));
+                context.say(&format!("all together take {needed} of {max}: they fit one after the other"));
             }
             return Ok(Verdict::Holds);
         }
@@ -154,13 +164,11 @@ impl Plan {
 impl Document {
     /// What makes room for what does not fit.
     fn remedy(&self) -> String {
-        let models = self.models.iter().map(|model| (model.fit, model.sum.bytes));
-        let tests = self.tests.iter().map(|test| (test.fit, test.sum.bytes));
-        let over = models.chain(tests).filter(|(fit, _)| *fit == Fit::OverBudget).map(|(_, bytes)| bytes).max();
+        let models = self.models.iter().map(|model| (model.fit, model.sum.max_size()));
+        let tests = self.tests.iter().map(|test| (test.fit, test.sum.max_size()));
+        let over = models.chain(tests).filter(|(fit, _)| fit.is_over_budget()).map(|(_, bytes)| bytes).max();
         match over {
-            Some(bytes) => {
-                format!("set `max_size` in [cache] to at least \"{bytes}\", or CACHE_HARNESS_MAX_SIZE={bytes}")
-            }
+            Some(bytes) => raise_max_size(bytes),
             None => "free space on the disk, or set `dir` in [cache] to a folder on another".to_owned(),
         }
     }
@@ -190,7 +198,7 @@ fn document(cache: &Cache, unpinned: Unpinned) -> Result<Document> {
     let models: Vec<_> = models.into_iter().map(|(model, _)| model).collect();
     let fits = models.iter().all(|model| model.fits) && tests.iter().all(|test| test.fits);
     let (used_bytes, max_bytes, free_bytes) = (survey.used(), room.budget, room.free);
-    Ok(Document { models, tests, all: Sum::of(&all), used_bytes, max_bytes, free_bytes, fits })
+    Ok(Document { models, tests, all: Sum::of(&all, &room), used_bytes, max_bytes, free_bytes, fits })
 }
 
 fn room(inner: &Inner, survey: &Survey) -> Room {
@@ -203,6 +211,7 @@ fn room(inner: &Inner, survey: &Survey) -> Room {
         .sum();
     Room {
         budget: inner.config.max_size.value.0,
+        overhead: survey.overhead,
         free: fs::free_bytes(inner.store.dir()),
         evictable: survey.used().saturating_sub(survey.overhead + held),
     }
@@ -228,7 +237,7 @@ fn model(inner: &Inner, survey: &Survey, room: &Room, name: &str) -> Result<(Mod
         let size = file.size.or(is_here(&file.sha256).then_some(here));
         (file.sha256, Part { size, here })
     });
-    let need = Need { parts: parts.collect(), copies: fill::copies(inner, &prepared) };
+    let need = Need::of(&prepared, parts.collect(), fill::copies(inner, &prepared));
     let state = match (present, need.here()) {
         (true, _) => State::Present,
         (false, 0) => State::ToFetch,
@@ -240,7 +249,7 @@ fn model(inner: &Inner, survey: &Survey, room: &Room, name: &str) -> Result<(Mod
         provider: prepared.provider.to_string(),
         state,
         files: prepared.pins.files.len(),
-        sum: Sum::of(&need),
+        sum: Sum::of(&need, room),
         fits: fit == Fit::Fits,
         fits_budget: need.fits_budget(room),
         fits_disk: need.fits_disk(room),
@@ -257,7 +266,7 @@ fn together(test: Annotated, models: &[(Model, Need)], room: &Room) -> Together 
     }
     let fit = need.fit(room);
     let Annotated { file, test, models } = test;
-    Together { file, test, models, sum: Sum::of(&need), fits: fit == Fit::Fits, fit }
+    Together { file, test, models, sum: Sum::of(&need, room), fits: fit == Fit::Fits, fit }
 }
 
 fn text(document: &Document) -> String {

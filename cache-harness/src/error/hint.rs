@@ -4,6 +4,10 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::Error;
+use crate::units::ByteSize;
+
+/// Bytes that a store may hold for a model beside its files, where they were not counted.
+const FOLDERS_AND_RECORDS: u64 = 128 * 1024;
 
 impl Error {
     /// What to do about it, if there is something.
@@ -47,9 +51,7 @@ impl Error {
             Self::Status { status: 404 | 410, .. } => "the file may be gone upstream: check the address".into(),
             Self::SourcesFailed { attempts, .. } => return attempts.iter().rev().find_map(Self::hint),
             Self::Offline { model, .. } => format!("run `cache-harness warm {model}` where there is a network"),
-            Self::OverBudget { bytes, .. } => {
-                format!("set `max_size` in [cache] to at least \"{bytes}\", or CACHE_HARNESS_MAX_SIZE={bytes}")
-            }
+            Self::OverBudget { bytes, .. } => raise_max_size(bytes.saturating_add(bytes / 50 + FOLDERS_AND_RECORDS)),
             Self::NoRoom { .. } => "raise `max_size`, run fewer tests at once, or drop `strict_budget`".into(),
             Self::DiskFull { .. } => "`cache-harness prune` frees what is unused; or set `dir` to another disk".into(),
             Self::Foreign { .. } => {
@@ -78,6 +80,12 @@ impl Error {
             }
         })
     }
+}
+
+/// What makes room for so many bytes, folders and records included.
+pub(crate) fn raise_max_size(bytes: u64) -> String {
+    let size = ByteSize(bytes).setting_above();
+    format!("set `max_size` in [cache] to at least \"{size}\", or CACHE_HARNESS_MAX_SIZE={size}")
 }
 
 fn elsewhere(provider: &str, variables: &[(String, PathBuf)]) -> String {

@@ -227,7 +227,7 @@ fn a_provider_on_another_disk_takes_room_twice() {
 fn too_little_room_is_told_before_a_byte_is_fetched() {
     let (server, mut project, _) = one();
     project.set("CACHE_HARNESS_MAX_SIZE", "99999B");
-    let mend = "set `max_size` in [cache] to at least \"100000\", or CACHE_HARNESS_MAX_SIZE=100000";
+    let mend = "set `max_size` in [cache] to at least \"230kB\", or CACHE_HARNESS_MAX_SIZE=230kB";
     assert_found(&project, "does-not-fit", "error", "`m` has 100 kB: more than max_size", mend);
     project.set("CACHE_HARNESS_MAX_SIZE", "2GB");
     let user = project.home().join(".config/cache-harness/config.toml");

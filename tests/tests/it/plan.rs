@@ -22,6 +22,18 @@ fn three() -> (Server, Project) {
     (server, project)
 }
 
+/// The `max_size` that a hint names.
+fn suggested(told: &str) -> String {
+    let (_, rest) = told.split_once("CACHE_HARNESS_MAX_SIZE=").unwrap_or_else(|| panic!("{told}"));
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+fn warm(project: &Project) -> Vec<String> {
+    let status = project.json(&["status"]);
+    let models = status["models"].as_array().unwrap().iter();
+    models.filter(|model| model["state"] == "warm").map(|model| model["name"].as_str().unwrap().to_owned()).collect()
+}
+
 fn annotate(project: &Project, tests: &str) {
     std::fs::create_dir_all(project.dir().join("tests")).unwrap();
     project.write("tests/annotated.rs", tests);
@@ -54,20 +66,68 @@ fn a_test_whose_models_do_not_fit_together_fails_the_plan() {
     project.set("CACHE_HARNESS_MAX_SIZE", "200000B");
     let ended = project.run(&["plan"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
+    let enough = suggested(&ended.stderr);
     let line = "\ntests/annotated.rs: compares needs a, b at once: 201 kB, no: over max_size\n";
     assert!(ended.stdout.contains(line), "{ended:?}");
-    assert!(ended.stderr.contains("set `max_size` in [cache] to at least \"201000\""), "{ended:?}");
+    project.set("CACHE_HARNESS_MAX_SIZE", &enough);
+    project.run(&["plan"]).succeeded();
     // Each alone fits, and so do all, one after the other.
     annotate(
         &project,
         "#[cached_model(\"a\")]\n#[test]\nfn one() {}\n#[cached_model(\"b\")]\n#[test]\nfn other() {}\n",
     );
+    project.set("CACHE_HARNESS_MAX_SIZE", "400000B");
     let ended = project.run(&["plan"]).succeeded();
     assert!(ended.stderr.contains("they fit one after the other"), "{ended:?}");
     project.set("CACHE_HARNESS_MAX_SIZE", "199999B");
     let plan = project.json(&["plan"]);
     assert_eq!((&plan["models"][2]["fits_budget"], &plan["models"][2]["fits_disk"]), (&json!(false), &json!(true)));
     assert_eq!(project.run(&["plan"]).code, Some(1));
+}
+
+#[test]
+fn what_plan_suggests_as_enough_is_enough_for_eviction() {
+    let (_server, mut project) = three();
+    annotate(&project, "#[cached_model(\"a\", \"b\", \"c\")]\n#[test]\nfn compares() {}\n");
+    project.set("CACHE_HARNESS_MAX_SIZE", "1kB");
+    let enough = suggested(&project.run(&["plan"]).stderr);
+    project.set("CACHE_HARNESS_MAX_SIZE", &enough);
+    project.run(&["plan"]).succeeded();
+    project.run(&["warm"]).succeeded();
+    project.run(&["prune", "--yes"]).succeeded();
+    assert_eq!(warm(&project), ["a", "b", "c"]);
+    let status = project.json(&["status"]);
+    assert!(status["used_bytes"].as_u64() > status["max_bytes"].as_u64().map(|bytes| bytes / 2), "{status}");
+}
+
+#[test]
+fn what_plan_says_fits_is_not_evicted() {
+    let (_server, mut project) = three();
+    let mut fitting = 0;
+    for size in (200..400).step_by(20) {
+        project.set("CACHE_HARNESS_MAX_SIZE", format!("{size}kB"));
+        let plan = project.json(&["plan"]);
+        if plan["models"][2]["fits"] == true {
+            fitting += 1;
+            project.run(&["warm", "c"]).succeeded();
+            project.run(&["prune", "--yes"]).succeeded();
+            assert_eq!(warm(&project), ["c"], "{size} kB");
+        } else {
+            assert_eq!(plan["models"][2]["fits_budget"], false, "{plan}");
+        }
+    }
+    assert!(fitting > 0);
+}
+
+#[test]
+fn a_model_over_the_budget_is_refused_with_a_size_that_lets_it_stay() {
+    let (_server, mut project) = three();
+    project.set("CACHE_HARNESS_MAX_SIZE", "199999B");
+    let refused = project.run(&["restore", "c"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    project.set("CACHE_HARNESS_MAX_SIZE", suggested(&refused.stderr));
+    project.run(&["restore", "c"]).succeeded();
+    assert_eq!(warm(&project), ["c"]);
 }
 
 #[test]
