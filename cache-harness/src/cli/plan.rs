@@ -174,6 +174,19 @@ impl Document {
     }
 }
 
+/// What lets all of these models stay.
+pub(super) fn remedy_for(cache: &Cache, names: &[String]) -> Result<String> {
+    let survey = cache.inner.store.survey()?;
+    let (room, mut together) = (room(&cache.inner, &survey), Need::default());
+    for name in names {
+        together.add(&model(&cache.inner, &survey, &room, name)?.1);
+    }
+    Ok(match together.fit(&room).is_over_budget() {
+        true => raise_max_size(Sum::of(&together, &room).max_size()),
+        false => "`cache-harness status` says what takes the room".to_owned(),
+    })
+}
+
 /// What to do about a model that has no pins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unpinned {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 
 use super::inventory::{self, State};
-use super::{Context, Verdict, workspace};
+use super::{Context, Verdict, plan, workspace};
 use crate::cache::Cache;
+use crate::cached_model::CachedModel;
 use crate::error::{Error, Result};
 use crate::event::Outcome;
 use crate::units::{ByteSize, show_seconds};
@@ -71,12 +73,13 @@ impl Warm {
         let results = warm::warm(&cache, &names, self.jobs.get());
         let seconds = started.elapsed().as_secs_f64();
         let failed = results.iter().any(|(_, result)| result.is_err());
-        let models: Vec<_> = results.iter().map(|(name, result)| describe(name, result)).collect();
+        let mut models: Vec<_> = results.iter().map(|(name, result)| describe(name, result)).collect();
         for (_, result) in &results {
             if let Err(error) = result {
                 context.error(error);
             }
         }
+        let gone = release(&cache, results, &mut models);
         if context.wants_json() {
             context.json(&Document { models, seconds })?;
         } else {
@@ -89,7 +92,11 @@ impl Warm {
             };
             context.say(&format!("{warm} of {of} models are warm{others}: {} fetched in {took}", ByteSize(fetched)));
         }
-        Ok(if failed { Verdict::Fails } else { Verdict::Holds })
+        if !gone.is_empty() {
+            let message = format!("no room for {} once nobody uses it: it is gone again", gone.join(", "));
+            context.failure(&message, Some(&plan::remedy_for(&cache, &names)?));
+        }
+        Ok(if failed || !gone.is_empty() { Verdict::Fails } else { Verdict::Holds })
     }
 
     fn select(&self, cache: &Cache) -> Result<Vec<String>> {
@@ -161,7 +168,28 @@ fn check(context: &Context, cache: &Cache, names: &[String]) -> Result<Verdict> 
     Ok(Verdict::Fails)
 }
 
-fn describe(name: &str, result: &Result<crate::CachedModel>) -> Model {
+/// Lets the models go, upon which those beyond the budget are evicted; returns what did not stay.
+fn release(cache: &Cache, results: Vec<(String, Result<CachedModel>)>, models: &mut [Model]) -> Vec<String> {
+    // What came past an unusable store was never to stay.
+    let stored = |(_, result): &(String, Result<CachedModel>)| {
+        let model = result.as_ref().ok().filter(|model| model.held.lease.is_some())?;
+        Some(Arc::clone(&model.prepared))
+    };
+    let stored: Vec<_> = results.iter().map(stored).collect();
+    drop(results);
+    let mut gone = Vec::new();
+    for (model, prepared) in models.iter_mut().zip(&stored) {
+        let files = prepared.iter().flat_map(|prepared| &prepared.pins.files);
+        let here: Vec<_> = files.map(|file| cache.inner.store.blob(&file.sha256).exists()).collect();
+        if model.state == State::Warm && here.contains(&false) {
+            model.state = if here.contains(&true) { State::Partial } else { State::Cold };
+            gone.push(format!("`{}`", model.name));
+        }
+    }
+    gone
+}
+
+fn describe(name: &str, result: &Result<CachedModel>) -> Model {
     let name = name.to_owned();
     match result {
         Ok(model) => Model {

@@ -299,3 +299,27 @@ fn a_dry_run_of_evict_says_what_is_freed_and_what_stays_for_another() {
     assert_eq!((&done["removed"], &done["freed_bytes"]), (&planned["removed"], &planned["freed_bytes"]));
     assert_eq!(before - disk_usage(&project), bytes);
 }
+
+#[test]
+fn warm_counts_what_stays_and_names_the_size_that_lets_all_stay() {
+    let (server, mut project) = ten_models("");
+    let models = &NAMES[..5];
+    let warmed = project.json(&[&["warm"], models].concat());
+    let states: Vec<_> = warmed["models"].as_array().unwrap().iter().map(|model| model["state"] == "warm").collect();
+    let staying = warm(&project);
+    assert_eq!(states, models.iter().map(|name| staying.iter().any(|other| other == name)).collect::<Vec<_>>());
+    assert_eq!(staying.len(), 3);
+
+    let ended = project.run(&[&["warm"], models].concat());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("3 of 5 models are warm: "), "{ended:?}");
+    assert!(ended.stderr.contains(" once nobody uses it: it is gone again"), "{ended:?}");
+    let (_, enough) = ended.stderr.split_once("CACHE_HARNESS_MAX_SIZE=").unwrap();
+    project.set("CACHE_HARNESS_MAX_SIZE", enough.split_whitespace().next().unwrap());
+    let ended = project.run(&[&["warm"], models].concat()).succeeded();
+    assert!(ended.stderr.contains("5 of 5 models are warm: "), "{ended:?}");
+    let requests = server.requests().len();
+    project.run(&[&["warm", "--check"], models].concat()).succeeded();
+    project.run(&[&["warm"], models].concat()).succeeded();
+    assert_eq!(server.requests().len(), requests);
+}
