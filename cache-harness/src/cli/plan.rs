@@ -181,10 +181,10 @@ pub(super) fn remedy_for(cache: &Cache, names: &[String]) -> Result<String> {
     for name in names {
         together.add(&model(&cache.inner, &survey, &room, name)?.1);
     }
-    Ok(match together.fit(&room).is_over_budget() {
-        true => raise_max_size(Sum::of(&together, &room).max_size()),
-        false => "`cache-harness status` says what takes the room".to_owned(),
-    })
+    if together.fit(&room).is_over_budget() {
+        return Ok(raise_max_size(Sum::of(&together, &room).max_size()));
+    }
+    Ok("`cache-harness status` says what takes the room".to_owned())
 }
 
 /// What to do about a model that has no pins.

@@ -93,7 +93,7 @@ impl Warm {
             context.say(&format!("{warm} of {of} models are warm{others}: {} fetched in {took}", ByteSize(fetched)));
         }
         if !gone.is_empty() {
-            let message = format!("no room for {} once nobody uses it: it is gone again", gone.join(", "));
+            let message = format!("{} of {} models did not stay: {}", gone.len(), names.len(), gone.join(", "));
             context.failure(&message, Some(&plan::remedy_for(&cache, &names)?));
         }
         Ok(if failed || !gone.is_empty() { Verdict::Fails } else { Verdict::Holds })

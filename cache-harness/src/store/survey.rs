@@ -116,8 +116,8 @@ impl Survey {
                     (_, None) => {}
                 }
             }
-            let shares = |other: &&&Resident| other.names.iter().any(|digest| shared.contains(digest));
-            let shared_with: BTreeSet<_> = staying.iter().filter(shares).map(|other| other.model()).collect();
+            let has_some = |other: &&&Resident| other.names.iter().any(|digest| shared.contains(digest));
+            let shared_with: BTreeSet<_> = staying.iter().filter(has_some).map(|other| other.model()).collect();
             let shared_with = shared_with.into_iter().collect();
             forecast.push(Evicted { model: resident.model(), bytes, reason: *reason, shared_with });
         }
