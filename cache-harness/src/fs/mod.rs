@@ -103,7 +103,7 @@ fn nofollow() -> i32 {
 }
 
 /// The most bytes of a text file: that of a model of 100,000 files has a third of them.
-const LONGEST_TEXT: u64 = 64 << 20;
+pub(crate) const LONGEST_TEXT: u64 = 64 << 20;
 
 /// Reads a small text file; `None` if there is none. One without an end, such as `/dev/zero`, is an error.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {
