@@ -79,14 +79,9 @@ fn prune(context: &Context, consent: &Consent, sweep: Sweep) -> Result<Verdict> 
             done.freed_bytes += store.sweep()?;
         }
     }
-    for application in applications {
-        if let Some(expired) = application.expire()? {
-            done.freed_bytes += expired.bytes;
-            done.removed.push(expired);
-        }
-    }
+    let verdict = application::remove(context, &applications, application::Extent::Expired, &mut done);
     done.tell(context, Stage::Done)?;
-    Ok(Verdict::Holds)
+    Ok(verdict)
 }
 
 /// The model of an entry, or what its record is called if nobody can read it.
