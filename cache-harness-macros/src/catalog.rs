@@ -269,7 +269,7 @@ fn unknown_name_hint(name: &str, declared: &BTreeMap<String, Declaration>) -> St
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("it declares {}{more}", shown.join(", "))
+    format!("it declares {}{more}; else run `cache-harness add {name} SOURCE`", shown.join(", "))
 }
 
 #[cfg(test)]

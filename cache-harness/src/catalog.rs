@@ -201,7 +201,7 @@ impl Catalog {
         let Some(path) = &self.path else { return Err(Error::NoCatalog { start: self.start.clone() }) };
         let names = self.models.keys().map(ModelName::as_str).chain(builtin::names().map(|name| -> &str { name }));
         let suggestion = nearest(name, names).map(Into::into);
-        Err(Error::UnknownModel { name: name.to_owned(), catalog: path.clone(), suggestion })
+        Err(Error::UnknownModel { name: name.escape_debug().to_string(), catalog: path.clone(), suggestion })
     }
 }
 

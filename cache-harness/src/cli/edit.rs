@@ -19,6 +19,7 @@ use crate::fill;
 use crate::fs;
 use crate::lock::{ExclusiveLock, Waiting};
 use crate::model::ModelName;
+use crate::notice;
 use crate::pinning::{Commit, Pinned, Pinning};
 use crate::pins::{self, LockFile};
 
@@ -49,11 +50,19 @@ impl Edit {
 
     /// Writes what changed; the lock file last, so that nothing is pinned that is not declared.
     pub(super) fn write(self) -> Result<()> {
+        let before = document::read(&self.path)?;
+        if let Err(error) = merge_rule::establish(&self.lock.path) {
+            notice::warn(&format!("git was not told how to merge the lock file: {error}"));
+        }
         if let Some(text) = &self.text {
             write(&self.path, text)?;
         }
-        merge_rule::establish(&self.lock.path)?;
-        write(&self.lock.path, &self.lock.render())
+        let pinned = write(&self.lock.path, &self.lock.render());
+        if let (Err(_), Some(before)) = (&pinned, before) {
+            // What is declared without pins would be an error in every test.
+            write(&self.path, &before)?;
+        }
+        pinned
     }
 }
 

@@ -88,7 +88,13 @@ impl Init {
         for runner in runners {
             let root = runner::root(base);
             changes.extend(match runner {
-                Runner::Cargo => runner::cargo(&root, &runner::variables(&config, &cache)?)?,
+                Runner::Cargo => {
+                    let variables = runner::variables(&config, &cache)?;
+                    if variables.is_empty() {
+                        context.say("--env cargo: no provider has a `root`, so there is no variable to set");
+                    }
+                    runner::cargo(&root, &variables)?
+                }
                 Runner::Nextest => runner::nextest(&root)?,
             });
         }

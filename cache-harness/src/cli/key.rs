@@ -11,7 +11,7 @@ use super::{Context, Verdict, workspace};
 use crate::ask::Ask;
 use crate::cache::{Cache, Inner};
 use crate::digest::Sha256Digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Via;
 
 /// Digits of a key: two sets of pins share one once in 2⁶⁴ pairs.
@@ -45,6 +45,9 @@ impl Key {
 /// The key of a project, and the models that it is of.
 pub(super) fn of(cache: &Cache, prefix: &str) -> Result<(String, Vec<String>)> {
     let models = workspace::models(cache, &workspace::tests(cache)?);
+    if models.is_empty() && cache.inner.catalog.path.is_none() {
+        return Err(Error::NoCatalog { start: cache.inner.catalog.start.clone() });
+    }
     let mut text = String::new();
     for name in &models {
         text += &lines(&cache.inner, name)?;

@@ -30,5 +30,7 @@ pub(super) fn establish(lock: &Path) -> Result<()> {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
+    // Through a symbolic link: the project may keep its files elsewhere.
+    let path = path.canonicalize().unwrap_or(path);
     fs::write_durable(&path, format!("{text}{name} merge=union\n").as_bytes())
 }

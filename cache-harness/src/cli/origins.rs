@@ -167,7 +167,7 @@ fn settings(cache: &Cache, roots: Vec<(ProviderKind, (PathBuf, String))>) -> Vec
         let (mode, origin) = of(&remote.mode, |mode| Value::Text(mode.to_string()));
         add("remote", "mode", mode, origin);
     }
-    let (endpoint, origin) = of(&config.endpoint, |endpoint| Value::Text(endpoint.clone()));
+    let (endpoint, origin) = of(&config.endpoint, |endpoint| Value::Text(crate::address::shown(endpoint)));
     add("environment", "HF_ENDPOINT", endpoint, origin);
     let (token, origin) = match &config.token {
         Some(token) => ("***", token.origin().to_owned()),

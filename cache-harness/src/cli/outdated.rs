@@ -96,6 +96,8 @@ impl Outdated {
             models.iter().flat_map(Compared::lines).try_for_each(|line| context.out(&line))?;
             if let Some(hint) = hint {
                 context.say(&hint);
+            } else if models.is_empty() && verdict == Verdict::Holds {
+                context.say("no model of the Hub is among them, and nothing else moves by itself");
             }
         }
         Ok(verdict)

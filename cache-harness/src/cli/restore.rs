@@ -61,6 +61,8 @@ impl Restore {
         };
         let mut document = Document { models: Vec::new() };
         let mut verdict = Verdict::Holds;
+        // In use until all are in place: none may go for another, or be replaced by it.
+        let mut held = Vec::new();
         for name in &self.names {
             let started = Instant::now();
             let ask = Ask { place: place.clone(), ..Ask::new(name, Via::Restore) };
@@ -75,6 +77,7 @@ impl Restore {
                         context.out(&model.path().display().to_string())?;
                     }
                     document.models.push(describe(&model, started.elapsed().as_secs_f64()));
+                    held.push(model);
                 }
                 Err(error) if error.is_usage() => return Err(error),
                 Err(error) => {

@@ -88,7 +88,7 @@ fn elsewhere(provider: &str, variables: &[(String, PathBuf)]) -> String {
         return format!("no variable leads it there: leave `root` out; or, {waive}");
     }
     format!(
-        "{waive}; else run the tests by `cache-harness run`, or set in [env] of .cargo/config.toml{}",
+        "{waive}; else run the tests by `cache-harness run`, or set in [env] of .cargo/config.toml, as `cache-harness init --env cargo` does:{}",
         lines.concat()
     )
 }

@@ -98,6 +98,9 @@ impl Hub<'_> {
             let refused = |reason| Error::Refused { url: address::shown(&text.url), reason };
             files.extend(listing::read(&text.body).map_err(refused)?);
             let Some(next) = text.next.clone() else { break };
+            if text.body.trim_ascii() == b"[]" {
+                return Err(refused("a page of its listing is empty, and not the last".to_owned()));
+            }
             if !address::same_origin(&next, &self.config.endpoint.value) {
                 let next = address::shown(&next);
                 return Err(refused(format!("its next page is said to be at another host, {next}")));

@@ -6,7 +6,7 @@ use super::{
     custom, directory, fastembed, fastembed_rs, faster_whisper, huggingface, llama_cpp, llama_cpp_flat, mlx, ollama,
     openai_whisper, ort, sentence_transformers, torch_hub, whisper_cpp, whisperkit,
 };
-use crate::config::Config;
+use crate::config::{Config, Origin};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result};
 use crate::provider_kind::ProviderKind;
@@ -23,7 +23,12 @@ impl Root {
     pub(crate) fn of(provider: ProviderKind, config: &Config, environment: &Environment) -> Result<Self> {
         let configured = |kind| config.provider_roots.get(&kind).map(|setting| setting.value.as_path());
         let hub = configured(ProviderKind::Huggingface);
-        Self::resolve(provider, configured(provider), hub, config, environment)
+        let mut root = Self::resolve(provider, configured(provider), hub, config, environment)?;
+        // A child that runs cache-harness, too, keeps to this store, wherever its other caches go.
+        if config.dir.origin == Origin::Default && root.variables.iter().any(|(name, _)| *name == "XDG_CACHE_HOME") {
+            root.variables.push((environment::DIR, config.dir.value.clone()));
+        }
+        Ok(root)
     }
 
     /// The same below `folder`, as if that were configured, with whatever name the consumer wants it to have.

@@ -237,3 +237,21 @@ fn a_catalog_or_lock_file_that_is_a_pipe_or_device_is_refused_and_stays() {
         assert!(path.is_symlink());
     }
 }
+
+#[test]
+fn a_password_in_the_hubs_address_is_not_shown() {
+    let mut project = Project::new("");
+    project.set("HF_ENDPOINT", "http://user:secret@127.0.0.1:9");
+    for arguments in [&["status", "--origins"][..], &["doctor"], &["doctor", "--json"], &["add", "m", "hf:a/b"]] {
+        let ended = project.run(arguments);
+        assert!(!format!("{ended:?}").contains("secret"), "{ended:?}");
+    }
+}
+
+#[test]
+fn there_is_no_key_where_there_is_no_catalog() {
+    let project = Project::new("");
+    std::fs::remove_file(project.dir().join("cache-harness.toml")).unwrap();
+    let ended = project.run(&["key"]);
+    assert!(ended.code == Some(2) && ended.stdout.is_empty(), "{ended:?}");
+}

@@ -142,3 +142,19 @@ fn a_description_that_cannot_be_meant_is_refused_with_its_place() {
     let project = scene("root = \"out\"\nlayout = \"{root}/{path}\"\n[providers.mlx]\nlayout = \"{root}/{path}\"", "");
     assert!(restore(&project).stderr.contains(":4:12: `mlx` has a layout of its own"));
 }
+
+#[test]
+fn two_models_that_would_stand_in_one_place_are_not_both_said_to_be_there() {
+    let project = Project::new(
+        "[providers.mine]\nroot = \"cust\"\nlayout = \"{root}/{path}\"\n[models.d]\npath = \"d\"\nprovider = \"mine\"\n\
+         [models.e]\npath = \"e\"\nprovider = \"mine\"\n",
+    );
+    for name in ["d", "e"] {
+        std::fs::create_dir(project.dir().join(name)).unwrap();
+        project.write(&format!("{name}/config.json"), name);
+    }
+    project.run(&["lock"]).succeeded();
+    let ended = project.run(&["restore", "d", "e"]);
+    assert!(ended.code == Some(1) && ended.stderr.contains("config.json"), "{ended:?}");
+    assert_eq!(std::fs::read(project.dir().join("cust/config.json")).unwrap(), b"d");
+}

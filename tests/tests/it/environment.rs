@@ -126,3 +126,23 @@ fn the_child_of_a_child_sees_the_variables() {
         assert!(!seen.contains("HF_HUB_OFFLINE"), "{by}");
     }
 }
+
+#[test]
+fn a_child_whose_other_caches_are_moved_keeps_to_this_store() {
+    let mut project = Project::new("[models.m]\npath = \"m.bin\"\nprovider = \"openai-whisper\"\n");
+    project.write("m.bin", "weights");
+    project.run(&["lock"]).succeeded();
+    let whisper = project.root().join("out/whisper");
+    let catalog = std::fs::read_to_string(project.dir().join("cache-harness.toml")).unwrap();
+    project.write("cache-harness.toml", &format!("[providers.openai-whisper]\nroot = {whisper:?}\n{catalog}"));
+    project.run(&["warm"]).succeeded();
+    let variables = project.json(&["env"]);
+    assert_eq!(variables["XDG_CACHE_HOME"], project.root().join("out").to_str().unwrap());
+    let status = |project: &Project| project.json(&["status"]);
+    let before = status(&project);
+    for (name, value) in variables.as_object().unwrap() {
+        project.set(name, value.as_str().unwrap());
+    }
+    let after = status(&project);
+    assert_eq!((&after["dir"], &after["models"][0]["state"]), (&before["dir"], &"warm".into()), "{after}");
+}

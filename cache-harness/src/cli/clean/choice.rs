@@ -32,6 +32,9 @@ pub(super) fn ask(context: &Context, choices: &[Choice]) -> Result<BTreeSet<usiz
 fn parse(answer: &str, choices: usize) -> Result<BTreeSet<usize>, String> {
     let words = answer.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
     let mut chosen = BTreeSet::new();
+    if matches!(answer.trim(), "n" | "no" | "none" | "nothing") {
+        return Ok(chosen);
+    }
     for word in words {
         match word.parse::<usize>() {
             Ok(number) if (1..=choices).contains(&number) => drop(chosen.insert(number - 1)),
@@ -52,6 +55,7 @@ mod tests {
         assert_eq!(places(" 3, 1\n"), Ok(vec![0, 2]));
         assert_eq!(places("all"), Ok(vec![0, 1, 2]));
         assert_eq!(places("\n"), Ok(vec![]));
+        assert_eq!(places("no\n"), Ok(vec![]));
         assert_eq!(places("0"), Err("0".into()));
         assert_eq!(places("1 4"), Err("4".into()));
         assert_eq!(places("y"), Err("y".into()));

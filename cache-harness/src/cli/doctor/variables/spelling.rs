@@ -16,9 +16,17 @@ fn is_alike(name: &str) -> bool {
     upper.starts_with("CACHE_HARNES") || upper.starts_with("CACHEHARNES") || upper.starts_with("CACHE-HARNES")
 }
 
+/// The variable that was meant. Where the first words are right, only what follows them tells.
+fn meant(name: &str) -> Option<&'static str> {
+    const FIRST: &str = "CACHE_HARNESS_";
+    let Some(own) = name.strip_prefix(FIRST) else { return nearest(name, OURS) };
+    let near = nearest(own, OURS.into_iter().filter_map(|known| known.strip_prefix(FIRST)))?;
+    OURS.into_iter().find(|known| known.strip_prefix(FIRST) == Some(near))
+}
+
 fn misspelt(name: &str, environment: &Environment) -> Finding {
     let finding = |help: &str| warning("variable-misspelt", format!("nobody reads `{name}`{help}"));
-    match nearest(&name.to_ascii_uppercase().replace('-', "_"), OURS) {
+    match meant(&name.to_ascii_uppercase().replace('-', "_")) {
         Some(near) => {
             let value = environment.text(name).unwrap_or_default();
             finding(&format!(": did you mean `{near}`?")).mend(format!("export {near}={}; unset {name}", quoted(value)))
