@@ -17,9 +17,16 @@ use crate::prepared::Prepared;
 /// Bytes from which on a file is what it is by its bytes alone.
 const LARGE: u64 = 64 * 1024;
 
-/// The files of each model by their digest, and the folders that hold enough of the model.
+/// What each model is known by.
 #[derive(Debug)]
-pub(super) struct Kin<'a>(Vec<(BTreeMap<Sha256Digest, Vec<&'a PinnedFile>>, HashSet<PathBuf>)>);
+pub(super) struct Kin<'a>(Vec<Traits<'a>>);
+
+#[derive(Debug)]
+struct Traits<'a> {
+    pinned: BTreeMap<Sha256Digest, Vec<&'a PinnedFile>>,
+    /// The folders that hold enough of the model.
+    folders: HashSet<PathBuf>,
+}
 
 /// What of a model is in a folder.
 #[derive(Default)]
@@ -50,16 +57,16 @@ impl<'a> Kin<'a> {
             // A model without a byte is everywhere.
             let holds = |here: &Here| here.largest >= LARGE || here.largest > 0 && here.digests.len() == pinned.len();
             folders.retain(|_, here| holds(here));
-            (pinned, folders.into_keys().collect())
+            Traits { pinned, folders: folders.into_keys().collect() }
         };
         Self(models.iter().map(enough).collect())
     }
 
     /// Whether a file with these bytes is a model's.
     pub(super) fn has(&self, digest: &Sha256Digest, found: &Sighted) -> bool {
-        let is_beside = |(pinned, folders): &(BTreeMap<_, Vec<&PinnedFile>>, HashSet<PathBuf>)| {
-            let mut files = pinned.get(digest).into_iter().flatten();
-            files.any(|file| base(&found.path, file).is_some_and(|folder| folders.contains(&folder)))
+        let is_beside = |of: &Traits<'_>| {
+            let mut files = of.pinned.get(digest).into_iter().flatten();
+            files.any(|file| base(&found.path, file).is_some_and(|folder| of.folders.contains(&folder)))
         };
         found.fingerprint.size >= LARGE || self.0.iter().any(is_beside)
     }
