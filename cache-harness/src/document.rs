@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -60,11 +61,14 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
         message,
         hint: hint.map(Into::into),
     };
-    let mut bytes = Vec::new();
-    // Not by waiting for whoever may write into a pipe that somebody left there.
-    let read = fs::open_through(path).and_then(|mut file| file.read_to_end(&mut bytes));
-    let bytes = match read.map(|_| bytes) {
+    let bytes = match fs::open_through(path).and_then(regular) {
+        Ok(bytes) if bytes.len() as u64 > fs::LONGEST_TEXT => {
+            return Err(malformed((1, 1), format!("it has more than {} bytes", fs::LONGEST_TEXT), None));
+        }
         Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            return Err(malformed((1, 1), "a pipe or device stands where a file is expected".into(), None));
+        }
         // The second is what `HOME=/dev/null` gives, with which some sandboxes say "no home".
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);
@@ -84,6 +88,18 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
         let text = String::from_utf8_lossy(valid);
         malformed(position(&text, text.len()), format!("byte {wrong:#04x} is not UTF-8"), save)
     })
+}
+
+/// The bytes of a file; one more than the longest text has, at most. What a pipe or device gives is no document: one
+/// that is empty now would be taken for an empty file, and replaced, and some devices never end.
+fn regular(file: File) -> io::Result<Vec<u8>> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(if metadata.is_dir() { io::ErrorKind::IsADirectory } else { io::ErrorKind::InvalidInput }.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(fs::LONGEST_TEXT + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Line and column, in characters from 1, of a byte offset. A byte order mark takes no column.

@@ -7,15 +7,20 @@
 //! At every moment the bytes of a file are at its old path or in the store as a blob that an entry in use names, so a
 //! kill loses nothing, and the next `migrate` goes on. Models stay in use until the last has moved, and one that finds
 //! no room beside the others stays where it is: nothing is moved in to be evicted right away. An original goes only
-//! while it is what was hashed. What the catalog itself names as a `path` is its source, and stays.
+//! while it is what was hashed. What the catalog itself names as a `path` is its source, and stays; so does a small
+//! file that has pinned bytes like many another, and what is in somebody's work (`.git`, `Cargo.toml`, ...).
 //!
 //! A link that is left is a hard link to the blob, recorded as placed: it is read-only, never dangles, and goes with
 //! the model when that is evicted. A symbolic link into a provider's folder would then dangle, and a program that
 //! writes through a dangling link, or removes what a link leads to (`hf cache rm`), would do so in that folder.
 
+mod kin;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use self::kin::Kin;
 
 use crate::adoption::{self, InStore};
 use crate::cache::Cache;
@@ -97,10 +102,25 @@ impl Plan {
                 })
             });
         }
+        let kin = Kin::of(&models, &moves);
+        for (digest, found) in &mut moves {
+            found.retain(|file| {
+                let belongs = kin.has(digest, file);
+                if !belongs {
+                    leave(file, "it is small, and not beside the rest of its model");
+                }
+                belongs
+            });
+        }
         moves.retain(|_, found| !found.is_empty());
         let moving: HashSet<_> = moves.values().flatten().map(|file| &file.path).collect();
         let (files, symlinks, unseen) = (search.files, search.symlinks, search.unseen);
-        for file in files.iter().filter(|file| !moving.contains(&file.path)) {
+        let told: HashSet<PathBuf> = left.keys().cloned().collect();
+        let mut leave = |file: &Sighted, reason: &str| {
+            let (path, bytes, reason) = (file.path.clone(), file.fingerprint.size, reason.to_owned());
+            left.insert(path.clone(), Left { path, bytes, reason });
+        };
+        for file in files.iter().filter(|file| !moving.contains(&file.path) && !told.contains(&file.path)) {
             leave(file, stays(file).unwrap_or("no pinned file has its bytes"));
         }
         let left = left.into_values().collect();

@@ -7,19 +7,36 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::origins;
-use super::removal::Removed;
+use super::precious::{self, resolve};
+use super::removal::{Removal, Removed};
+use super::{Context, Verdict};
 use crate::cache::Cache;
 use crate::config::ApplicationCache;
 use crate::document;
 use crate::error::{Error, Result};
-use crate::provider::Root;
+use crate::fs::Walk;
 use crate::suggestion::{listed, nearest};
 use crate::units::show_seconds;
 use crate::{fs, time};
 
-/// What shows that a folder is somebody's work.
-const WORK: [&str; 3] = [".git", "Cargo.toml", "cache-harness.toml"];
+/// How many failures of one cache are told.
+const NAMED: usize = 3;
+
+/// How much of a cache goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    All,
+    Expired,
+}
+
+/// What came of removing from a cache.
+#[derive(Debug, Default)]
+struct Gone {
+    removed: Option<Removed>,
+    /// Folders on other disks, which stay.
+    elsewhere: Vec<PathBuf>,
+    failures: Vec<Error>,
+}
 
 /// One of the project's other caches.
 #[derive(Clone, Copy)]
@@ -86,54 +103,77 @@ pub(super) fn named<'a>(cache: &'a Cache, names: &[String]) -> Result<Vec<Applic
     names.iter().map(find).collect()
 }
 
+/// Removes from each of these caches, whatever becomes of the others; what went is added to `done`.
+pub(super) fn remove(
+    context: &Context,
+    applications: &[Application<'_>],
+    extent: Extent,
+    done: &mut Removal,
+) -> Verdict {
+    let mut verdict = Verdict::Holds;
+    for application in applications {
+        let gone = match extent {
+            Extent::All => application.empty(),
+            Extent::Expired => application.expire(),
+        };
+        for folder in &gone.elsewhere {
+            context.say(&format!("warning: `{}` is on another disk and stays", folder.display()));
+        }
+        for error in gone.failures.iter().take(NAMED) {
+            verdict = Verdict::Fails;
+            context.error(error);
+        }
+        if let Some(more) = gone.failures.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            context.failure(&format!("{more} more in `{}` could not be removed", application.path().display()), None);
+        }
+        if let Some(removed) = gone.removed {
+            done.freed_bytes += removed.bytes;
+            done.removed.push(removed);
+        }
+    }
+    verdict
+}
+
+impl Gone {
+    /// Removes what is in a folder, around what is mounted there.
+    fn clear(&mut self, folder: &Path) {
+        let paths = fs::list(folder).unwrap_or_else(|error| {
+            self.failures.push(error);
+            Vec::new()
+        });
+        for path in paths {
+            if self.elsewhere.contains(&path) {
+                continue;
+            }
+            if self.elsewhere.iter().any(|mounted| mounted.starts_with(&path)) {
+                self.clear(&path);
+            } else if let Err(error) = fs::remove(&path) {
+                self.failures.push(error);
+            }
+        }
+    }
+}
+
 impl Application<'_> {
     pub(super) fn path(&self) -> &Path {
         &self.cache.path.value
     }
 
     pub(super) fn contents(&self) -> Contents {
-        Contents::of(&fs::walk(self.path()))
+        Contents::of(&Walk::through(self.path()).paths)
     }
 
     /// A mistyped path must not cost anybody a home folder, a project or the models.
     pub(super) fn refuse_precious(&self, cache: &Cache) -> Result<()> {
-        let (config, resolved) = (cache.config(), resolve(self.path()));
-        let refused = |why: String| {
-            let name = format!("[application_caches.{}]", document::key_text(self.name));
-            let message = format!("`{}` {why}: it is never emptied", resolved.display());
-            Err(Error::Setting { name, message })
+        let resolved = resolve(self.path());
+        let why = match precious::place(cache, &resolved) {
+            Some(why) => Some(why),
+            None => precious::ours(cache, &resolved)?.or_else(|| precious::work(&Walk::through(self.path()).paths)),
         };
-        if resolved.parent().is_none() {
-            return refused("is the whole disk".to_owned());
-        }
-        let mut precious = vec![
-            ("the cache's own folder".to_owned(), config.dir.value.clone()),
-            ("the reports".to_owned(), config.state_dir.clone()),
-        ];
-        precious.extend(cache.inner.environment.home().map(|home| ("a home folder".to_owned(), home)));
-        let project = config.project.as_deref().and_then(Path::parent);
-        precious.extend(project.map(|project| ("this project".to_owned(), project.to_owned())));
-        for provider in origins::used(cache) {
-            let root = Root::of(provider, config, &cache.inner.environment)?.path;
-            precious.push((format!("the models of `{provider}`"), root));
-        }
-        for (_, path) in &mut precious {
-            *path = resolve(path);
-        }
-        if let Some((what, _)) = precious.iter().find(|(_, path)| *path == resolved) {
-            return refused(format!("is {what}"));
-        }
-        if let Some((what, path)) = precious.iter().find(|(_, path)| path.starts_with(&resolved)) {
-            return refused(format!("holds {what}, `{}`", path.display()));
-        }
-        // What is there goes by `--models`, which looks at who uses it.
-        if resolved.starts_with(resolve(&config.dir.value)) {
-            return refused("is in the cache's own folder".to_owned());
-        }
-        match WORK.iter().find(|name| resolved.join(name).symlink_metadata().is_ok()) {
-            Some(name) => refused(format!("holds `{name}`")),
-            None => Ok(()),
-        }
+        let Some(why) = why else { return Ok(()) };
+        let name = format!("[application_caches.{}]", document::key_text(self.name));
+        let message = format!("`{}` {why}: it is never emptied", resolved.display());
+        Err(Error::Setting { name, message })
     }
 
     /// What emptying it would take.
@@ -144,44 +184,62 @@ impl Application<'_> {
     }
 
     /// Removes all that is in it, and leaves the folder.
-    pub(super) fn empty(&self) -> Result<Option<Removed>> {
-        let Some(removed) = self.all_of_it() else { return Ok(None) };
-        fs::list(self.path())?.iter().try_for_each(|path| fs::remove(path))?;
-        Ok(Some(removed))
+    fn empty(&self) -> Gone {
+        let walk = Walk::through(self.path());
+        let before = Contents::of(&walk.paths);
+        let mut gone = Gone { elsewhere: walk.elsewhere, ..Gone::default() };
+        gone.clear(self.path());
+        let after = self.contents();
+        let count = before.files.saturating_sub(after.files);
+        if count > 0 || after.bytes < before.bytes {
+            let reason = format!("{}, `{}`", files(count), self.path().display());
+            gone.removed = Some(self.removed(before.bytes.saturating_sub(after.bytes), reason));
+        }
+        gone
     }
 
     /// What is older than its `max_age`.
     pub(super) fn expired(&self) -> Option<Removed> {
-        self.told_expired(&self.expired_files())
+        let old = self.expired_files().paths;
+        self.told_expired(&old, Contents::of(&old).bytes)
     }
 
     /// Removes what is older than its `max_age`, and folders that this leaves empty.
-    pub(super) fn expire(&self) -> Result<Option<Removed>> {
-        let old = self.expired_files();
-        let removed = self.told_expired(&old);
-        for path in old {
-            fs::remove_file(&path)?;
-            let inside = path.ancestors().skip(1).take_while(|folder| *folder != self.path());
-            inside.for_each(fs::remove_empty_folder);
-        }
-        Ok(removed)
+    fn expire(&self) -> Gone {
+        let Walk { paths: mut old, elsewhere } = self.expired_files();
+        let bytes = Contents::of(&old).bytes;
+        let (mut gone, mut left) = (Gone { elsewhere, ..Gone::default() }, Vec::new());
+        old.retain(|path| match fs::remove_file(path) {
+            Ok(()) => {
+                let inside = path.ancestors().skip(1).take_while(|folder| *folder != self.path());
+                inside.for_each(fs::remove_empty_folder);
+                true
+            }
+            Err(error) => {
+                gone.failures.push(error);
+                left.push(path.clone());
+                false
+            }
+        });
+        gone.removed = self.told_expired(&old, bytes.saturating_sub(Contents::of(&left).bytes));
+        gone
     }
 
-    fn expired_files(&self) -> Vec<PathBuf> {
+    fn expired_files(&self) -> Walk {
         let (now, limit) = (time::now(), self.cache.max_age.value);
         if limit == Duration::MAX {
-            return Vec::new();
+            return Walk::default();
         }
-        let mut paths = fs::walk(self.path());
+        let mut walk = Walk::through(self.path());
         let is_old = |path: &PathBuf| fs::modified(path).is_some_and(|written| time::age(written, now) > limit);
-        paths.retain(|path| !is_folder(path) && is_old(path));
-        paths
+        walk.paths.retain(|path| !is_folder(path) && is_old(path));
+        walk
     }
 
-    fn told_expired(&self, old: &[PathBuf]) -> Option<Removed> {
+    fn told_expired(&self, old: &[PathBuf], bytes: u64) -> Option<Removed> {
         let limit = show_seconds(self.cache.max_age.value.as_secs_f64());
         let reason = format!("{} older than max_age ({limit})", files(old.len()));
-        (!old.is_empty()).then(|| self.removed(Contents::of(old).bytes, reason))
+        (!old.is_empty()).then(|| self.removed(bytes, reason))
     }
 
     fn removed(&self, bytes: u64, reason: String) -> Removed {
@@ -196,14 +254,4 @@ fn files(count: usize) -> String {
 /// Whether it is a folder itself; a link to one is not.
 fn is_folder(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
-}
-
-/// The path without links, as far as it exists.
-fn resolve(path: &Path) -> PathBuf {
-    for ancestor in path.ancestors() {
-        if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
-            return rest.components().fold(real, |path, part| path.join(part));
-        }
-    }
-    path.to_owned()
 }

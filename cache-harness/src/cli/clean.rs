@@ -3,7 +3,7 @@
 mod choice;
 
 use self::choice::Choice;
-use super::application::{self, Application};
+use super::application::{self, Application, Extent};
 use super::prune::leftovers;
 use super::removal::{Consent, Removal, Stage};
 use super::{Context, Verdict};
@@ -77,13 +77,9 @@ impl Clean {
             done.removed.extend(leftovers(&store.survey()?));
             done.freed_bytes += store.sweep()?;
         }
-        for application in &wanted.applications {
-            if let Some(gone) = application.empty()? {
-                done.extend([gone]);
-            }
-        }
+        let emptied = application::remove(context, &wanted.applications, Extent::All, &mut done);
         done.tell(context, Stage::Done)?;
-        Ok(verdict)
+        Ok(if emptied == Verdict::Holds { verdict } else { emptied })
     }
 
     /// What the flags say, else a person; `None` if they want nothing removed.

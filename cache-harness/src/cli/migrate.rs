@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::adopt::{pinned, search};
-use super::{Context, Verdict};
+use super::{Context, Verdict, precious};
 use crate::error::{Error, Result};
+use crate::fs::{self, Works};
 use crate::migration::{Left, Migrated, Moved, Originals, Plan};
 use crate::units::ByteSize;
 
@@ -70,7 +71,11 @@ impl Migrate {
         if from.starts_with(store.canonicalize().unwrap_or_else(|_| store.to_owned())) {
             return Err(refused(format!("`{}` is in the cache's own folder", from.display())));
         }
-        let mut search = search(&cache, super::adopt::Places::Named);
+        let why = precious::place(&cache, &from).or_else(|| precious::work(&fs::list(&from).unwrap_or_default()));
+        if let Some(why) = why {
+            return Err(refused(format!("`{}` {why}: nothing is moved out of it", from.display())));
+        }
+        let mut search = search(&cache, super::adopt::Places::Named).with(Works::LeftOut);
         search.through(&from);
         let (models, mut warnings) = pinned(&cache);
         let mut failures = Vec::new();

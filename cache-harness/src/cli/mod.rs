@@ -22,6 +22,7 @@ mod migrate;
 mod origins;
 mod outdated;
 mod plan;
+mod precious;
 mod progress;
 mod prune;
 mod remark;

@@ -75,13 +75,9 @@ fn prune(context: &Context, consent: &Consent, sweep: Sweep) -> Result<Verdict> 
             done.freed_bytes += store.sweep()?;
         }
     }
-    for application in applications {
-        if let Some(expired) = application.expire()? {
-            done.extend([expired]);
-        }
-    }
+    let verdict = application::remove(context, &applications, application::Extent::Expired, &mut done);
     done.tell(context, Stage::Done)?;
-    Ok(Verdict::Holds)
+    Ok(verdict)
 }
 
 /// What of an entry is on the disk: its blobs, if they are there, and what is its own.

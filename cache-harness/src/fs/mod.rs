@@ -9,6 +9,8 @@ mod place;
 mod search;
 #[cfg(feature = "cli")]
 mod trial;
+#[cfg(feature = "cli")]
+mod walk;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -27,7 +29,11 @@ pub use place::LinkMode;
 pub(crate) use place::{Placing, Source, has_no_symlinks, is_about_links, place, place_symlink, place_text};
 pub(crate) use search::{Limits, Search, Sighted, Unseen, digest_of, steady_digest};
 #[cfg(feature = "cli")]
+pub(crate) use search::{WORK, Works};
+#[cfg(feature = "cli")]
 pub(crate) use trial::{Permission, link_modes, nearest, permission};
+#[cfg(feature = "cli")]
+pub(crate) use walk::Walk;
 
 /// Who may use what is created here, whatever the umask: nobody but the user and the group writes to it.
 const FOLDER_MODE: u32 = 0o775;
@@ -103,7 +109,7 @@ fn nofollow() -> i32 {
 }
 
 /// The most bytes of a text file: that of a model of 100,000 files has a third of them.
-const LONGEST_TEXT: u64 = 64 << 20;
+pub(crate) const LONGEST_TEXT: u64 = 64 << 20;
 
 /// Reads a small text file; `None` if there is none. One without an end, such as `/dev/zero`, is an error.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {

@@ -10,6 +10,9 @@ use super::{Fingerprint, Found, fingerprint, look, open};
 use crate::digest::{Hasher, Sha256Digest};
 use crate::error::{Error, Result};
 
+/// What shows that a folder is somebody's work, not a cache.
+pub(crate) const WORK: [&str; 5] = [".git", "Cargo.toml", "cache-harness.toml", "package.json", "pyproject.toml"];
+
 /// How far a search goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -37,6 +40,14 @@ pub(crate) enum Unseen {
     Unreadable { path: PathBuf, reason: String },
     TooDeep { path: PathBuf, depth: usize },
     TooMany { path: PathBuf, entries: usize },
+    Work { path: PathBuf, mark: &'static str },
+}
+
+/// Whether folders are entered that are somebody's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Works {
+    Entered,
+    LeftOut,
 }
 
 impl fmt::Display for Unseen {
@@ -49,6 +60,9 @@ impl fmt::Display for Unseen {
             Self::TooMany { path, entries } => {
                 write!(formatter, "the search ended in `{}`, after {entries} names", path.display())
             }
+            Self::Work { path, mark } => {
+                write!(formatter, "`{}` was left out: it is somebody's work, it holds `{mark}`", path.display())
+            }
         }
     }
 }
@@ -59,6 +73,7 @@ pub(crate) struct Search {
     limits: Limits,
     /// A folder with all below it that is not entered.
     left_out: Option<PathBuf>,
+    works: Works,
     entered: HashSet<(u64, u64)>,
     entries: usize,
     /// Regular files, each path once.
@@ -70,7 +85,14 @@ pub(crate) struct Search {
 impl Search {
     pub(crate) fn new(limits: Limits, left_out: Option<PathBuf>) -> Self {
         let (files, symlinks, unseen) = <(Vec<_>, Vec<_>, Vec<_>)>::default();
-        Self { limits, left_out, entered: HashSet::new(), entries: 0, files, symlinks, unseen }
+        let works = Works::Entered;
+        Self { limits, left_out, works, entered: HashSet::new(), entries: 0, files, symlinks, unseen }
+    }
+
+    /// The same search that enters such folders or not.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with(self, works: Works) -> Self {
+        Self { works, ..self }
     }
 
     /// Looks through `start`, a folder or a single file; nothing there is fine.
@@ -118,6 +140,11 @@ impl Search {
         });
         if let Err(error) = listed {
             self.unseen.push(Unseen::Unreadable { path: path.to_owned(), reason: error.to_string() });
+        }
+        let is_mark = |mark: &&&str| paths.iter().any(|path| path.file_name().is_some_and(|name| name == **mark));
+        if let (Works::LeftOut, Some(mark)) = (self.works, WORK.iter().find(is_mark)) {
+            self.unseen.push(Unseen::Work { path: path.to_owned(), mark });
+            return Vec::new();
         }
         // The last is looked at first: the same order in each search.
         paths.sort_by(|one, next| next.cmp(one));

@@ -9,6 +9,7 @@ use super::fold::Fold;
 use super::{Change, Report};
 use crate::error::{Error, Result};
 use crate::event::{Header, Line, run_is_hidden};
+use crate::fs::open_through;
 use crate::run::RunId;
 
 /// A line longer than this is not ours; reading on would only cost memory.
@@ -134,7 +135,7 @@ impl Run {
     pub(crate) fn report(&self) -> Result<Report> {
         let mut fold = Fold::default();
         for file in self.files()? {
-            if File::open(file).and_then(|file| read(file, &mut fold)).is_err() {
+            if open(&file).and_then(|file| read(file, &mut fold)).is_err() {
                 fold.unreadable();
             }
         }
@@ -146,7 +147,7 @@ impl Run {
         let project = project.to_string_lossy();
         let names_it = |file: PathBuf| {
             let mut line = Vec::new();
-            let opened = File::open(file).map(|file| BufReader::new(file.take(MAX_LINE)));
+            let opened = open(&file).map(|file| BufReader::new(file.take(MAX_LINE)));
             let read = opened.and_then(|mut file| file.read_until(b'\n', &mut line));
             let of_project = |header: &Header| header.project.as_deref() == Some(&*project);
             read.is_ok() && matches!(Line::parse(&line), Line::Header(header) if of_project(&header))
@@ -170,6 +171,12 @@ fn compared(mut reports: Vec<Report>) -> Vec<Report> {
         }
     }
     reports
+}
+
+/// Opens a log; what is no file is none: nobody may ever write into a pipe, and a device may never end.
+fn open(path: &Path) -> io::Result<File> {
+    let file = open_through(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 fn read(file: File, fold: &mut Fold) -> io::Result<()> {

@@ -1,13 +1,13 @@
 //! A project's other caches: reported, cleaned and expired, and nothing else of the disk with them.
 
 use std::fs::File;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
 use crate::inspect::walk;
-use crate::project::Project;
+use crate::project::{Ended, Project, left_out};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -144,25 +144,47 @@ fn what_must_not_be_emptied_is_refused_before_anything_goes() {
     project.run(&["restore", "small"]).succeeded();
     std::fs::create_dir_all(project.dir().join("crates/one")).unwrap();
     project.write("crates/one/Cargo.toml", "[package]");
+    for file in ["other/proj/.git/config", "web/app/package.json", "py/app/pyproject.toml", "m/sub/w.bin"] {
+        write(&project, file, 4000);
+    }
     symlink(project.home(), project.dir().join("link")).unwrap();
     let catalog = std::fs::read_to_string(project.dir().join("cache-harness.toml")).unwrap();
+    let catalog = format!("{catalog}[models.yours]\npath = \"m\"\n");
     for (path, why) in [
         ("/", "`/` is the whole disk: it is never emptied"),
         ("~", "is a home folder: it is never emptied"),
         ("link", "is a home folder: it is never emptied"),
-        ("..", "holds the cache's own folder, `"),
+        ("..", "holds a home folder, `"),
         (".", "is this project: it is never emptied"),
-        ("~/.cache", "holds the cache's own folder, `"),
+        ("~/.cache", "is what every home has: it is never emptied"),
         ("~/.cache/cache-harness", "is the cache's own folder: it is never emptied"),
-        ("~/.cache/cache-harness/v1", "is in the cache's own folder: it is never emptied"),
-        ("~/.local", "holds the reports, `"),
-        ("crates/one", "holds `Cargo.toml`: it is never emptied"),
+        ("~/.cache/cache-harness/v1", "is in the cache's own folder, `"),
+        ("~/.local", "is what every home has: it is never emptied"),
+        ("~/.local/state/cache-harness/runs", "is in the reports, `"),
+        ("~/Documents", "is what every home has: it is never emptied"),
+        ("~/.ssh", "is what nobody else may touch: it is never emptied"),
+        ("~/.ssh/keys", "is in what nobody else may touch: it is never emptied"),
+        ("/etc", "is a folder of the system: it is never emptied"),
+        ("/etc/ssl", "is in a folder of the system: it is never emptied"),
+        ("/home", "is a folder of the system: it is never emptied"),
+        ("/home/somebody", "is a home folder: it is never emptied"),
+        ("/var", "is a folder of the system: it is never emptied"),
+        ("/usr/local", "is a folder of the system: it is never emptied"),
+        (".git", "is in a `.git`: it is never emptied"),
+        ("crates/one/.git/lfs", "is in a `.git`: it is never emptied"),
+        ("crates/one", "holds somebody's work, `"),
+        ("crates", "crates/one/Cargo.toml`: it is never emptied"),
+        ("other", "other/proj/.git`: it is never emptied"),
+        ("web", "web/app/package.json`: it is never emptied"),
+        ("py", "py/app/pyproject.toml`: it is never emptied"),
+        ("m", "is the `path` of the model `yours`: it is never emptied"),
+        ("m/sub", "is in the `path` of the model `yours`, `"),
     ] {
         let wrong = catalog.replace("out/thumbs", path);
         project.write("cache-harness.toml", &wrong);
         // Every process costs time; each way in is tried with a path of its own kind.
         let all = [&["clean", "--all", "--yes"][..], &["optimize", "--yes"], &["clean", "--apps", "--yes"]];
-        for arguments in if path == "~" { &all[..] } else { &all[2..] } {
+        for arguments in if ["~", "m", "other"].contains(&path) { &all[..] } else { &all[2..] } {
             let ended = project.run(arguments);
             assert_eq!(ended.code, Some(2), "{path}: {ended:?}");
             assert!(ended.stderr.starts_with("error: [application_caches.thumbs]: "), "{path}: {ended:?}");
@@ -172,7 +194,58 @@ fn what_must_not_be_emptied_is_refused_before_anything_goes() {
         let warnings = project.json(&["status"])["warnings"].to_string();
         assert!(warnings.contains("[application_caches.thumbs]"), "{path}: {warnings}");
     }
+    for file in ["other/proj/.git/config", "m/sub/w.bin"] {
+        assert!(project.dir().join(file).exists(), "{file}");
+    }
     assert_eq!(project.json(&["status"])["models"][0]["state"], "warm");
+}
+
+#[test]
+fn one_that_cannot_be_emptied_is_told_and_the_others_are() {
+    let project = project();
+    write(&project, "out/thumbs/b/stays.png", 4000);
+    // What cannot be listed cannot be emptied; a superuser needs more to be stopped.
+    let shut = project.dir().join("out/thumbs/b");
+    let set = |mode| std::fs::set_permissions(&shut, std::fs::Permissions::from_mode(mode)).unwrap();
+    set(0o500);
+    if File::create(shut.join("probe")).is_ok() {
+        let _ = std::fs::remove_file(shut.join("probe"));
+        set(0o700);
+        if !immutable(&shut, "+i") {
+            return left_out("a cache that cannot be emptied is told", "the superuser may remove anything here");
+        }
+    }
+    let ended = project.run(&["clean", "--apps", "--yes"]);
+    immutable(&shut, "-i");
+    set(0o700);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("error: ") && ended.stderr.contains("out/thumbs/b"), "{ended:?}");
+    assert!(ended.stdout.contains("removed thumbs (") && ended.stdout.contains("removed tmdb ("), "{ended:?}");
+    assert_eq!(files(&project), ["thumbs/b/stays.png"]);
+}
+
+fn immutable(path: &std::path::Path, flag: &str) -> bool {
+    let changed = std::process::Command::new("chattr").arg(flag).arg(path).stderr(std::process::Stdio::null()).status();
+    changed.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn what_is_mounted_in_one_stays_and_is_told() {
+    let project = project();
+    let script = "mount -t tmpfs none out/tmdb/deep/er || exit 77
+        touch -d '1 year ago' out/tmdb/deep/er/mounted out/tmdb/deep/gone
+        \"$CLI\" optimize --yes && \"$CLI\" clean --apps --yes && ls out/tmdb/deep out/tmdb/deep/er";
+    let mut command = project.program("unshare");
+    command.args(["-rm", "sh", "-c", script]).env("CLI", env!("CARGO_BIN_EXE_cache-harness-cli"));
+    let claim = "what is mounted in an application cache stays";
+    let Ok(output) = command.output() else { return left_out(claim, "there is no unshare") };
+    let ended = Ended::of(&output);
+    if ended.code == Some(77) || ended.stderr.starts_with("unshare: ") {
+        return left_out(claim, "nothing may be mounted here");
+    }
+    let ended = ended.succeeded();
+    assert!(ended.stdout.ends_with("out/tmdb/deep:\ner\n\nout/tmdb/deep/er:\nmounted\n"), "{ended:?}");
+    assert_eq!(ended.stderr.matches("deep/er` is on another disk and stays").count(), 2, "{ended:?}");
 }
 
 #[test]

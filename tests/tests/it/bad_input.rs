@@ -220,6 +220,25 @@ fn a_catalog_that_is_absent_no_text_or_a_folder_is_told() {
 }
 
 #[test]
+fn a_catalog_or_lock_file_that_is_a_pipe_or_device_is_refused_and_stays() {
+    for name in ["cache-harness.toml", "cache-harness.lock"] {
+        let project = Project::new(CATALOG);
+        project.write("small.bin", "weights");
+        let path = project.dir().join(name);
+        let says = format!("~/project/{name}:1:1: a pipe or device stands where a file is expected");
+        let add = || told(&project, &project.run(&["add", "small", "small.bin"]));
+        let _ = std::fs::remove_file(&path);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert_eq!(add(), says);
+        assert!(!path.metadata().unwrap().is_file());
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert_eq!(add(), says);
+        assert!(path.is_symlink());
+    }
+}
+
+#[test]
 fn a_password_in_the_hubs_address_is_not_shown() {
     let mut project = Project::new("");
     project.set("HF_ENDPOINT", "http://user:secret@127.0.0.1:9");

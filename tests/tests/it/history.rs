@@ -63,3 +63,18 @@ fn of_ten_thousand_runs_only_those_that_are_asked_for_are_read() {
     assert_eq!(read(&["--run", "run-05003"]), ["run-05003", "run-05002", "run-05001"]);
     assert_eq!(read(&["--format", "text", "--last", "1", "--min-hit-rate", "0.5"]), ["run-09999"]);
 }
+
+#[test]
+fn a_pipe_among_the_logs_is_counted_and_not_waited_for() {
+    let project = Project::new("");
+    let run = project.home().join(".local/state/cache-harness/runs/a");
+    std::fs::create_dir_all(&run).unwrap();
+    let header = serde_json::json!({"version": 1, "run": "a", "project": project.dir().join("cache-harness.toml")});
+    let request = r#"{"event":"request","at":1,"test":"t","model":"m","outcome":"hit"}"#;
+    std::fs::write(run.join("1-1.jsonl"), format!("{header}\n{request}\n")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(run.join("0-0.jsonl")).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", run.join("2-2.jsonl")).unwrap();
+    let report = &project.json(&["report"]);
+    assert!(report.to_string().contains("\"requests\":1"), "{report}");
+    project.run(&["report", "--last", "3"]).succeeded();
+}

@@ -12,7 +12,8 @@ use crate::inspect::{assert_blobs_are_right, digest};
 use crate::pinned::{COMMIT, Pinned, project};
 use crate::project::Project;
 
-const SIZE: usize = 50_000;
+/// Large enough to be a model's file by its bytes alone.
+const SIZE: usize = 70_000;
 
 fn put(path: &Path, seed: u64) -> PathBuf {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -120,7 +121,7 @@ fn what_the_catalog_names_as_a_path_is_its_source_and_stays() {
 fn what_finds_no_room_stays_where_it_is() {
     let (_server, project, models) = scene();
     let catalog = std::fs::read_to_string(project.dir().join("cache-harness.toml")).unwrap();
-    project.write("cache-harness.toml", &format!("[cache]\nmax_size = \"120kB\"\n{catalog}"));
+    project.write("cache-harness.toml", &format!("[cache]\nmax_size = \"150kB\"\n{catalog}"));
     let ended = project.run(&["migrate", "models", "--yes"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("error: "), "{ended:?}");
@@ -134,9 +135,84 @@ fn the_store_does_not_move_into_itself() {
     project.run(&["restore", "one"]).succeeded();
     let ended = project.run(&["migrate", project.cache().to_str().unwrap(), "--yes"]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    let home = project.run(&["migrate", project.home().to_str().unwrap(), "--yes"]).succeeded();
-    assert!(home.stdout.contains("cache-harness placed it"), "{home:?}");
+    // The Hub's cache, in which the model was placed.
+    let hub = project.home().join(".cache/huggingface");
+    let told = project.run(&["migrate", hub.to_str().unwrap(), "--yes"]).succeeded();
+    assert!(told.stdout.contains("cache-harness placed it"), "{told:?}");
     assert_eq!(project.json(&["restore", "one"])["models"][0]["outcome"], "hit");
+}
+
+#[test]
+fn what_is_no_folder_of_models_is_refused() {
+    let (_server, project, models) = scene();
+    let all = files(&models);
+    let at = |path: PathBuf| path.to_str().unwrap().to_owned();
+    std::fs::create_dir_all(project.dir().join(".git/lfs")).unwrap();
+    std::fs::create_dir_all(project.root().join("crate")).unwrap();
+    std::fs::write(project.root().join("crate/Cargo.toml"), "").unwrap();
+    for (from, why) in [
+        ("/".to_owned(), "is the whole disk"),
+        (at(project.home()), "is a home folder"),
+        (at(project.root().to_owned()), "holds a home folder"),
+        (".".to_owned(), "is this project"),
+        (".git/lfs".to_owned(), "is in a `.git`"),
+        ("/etc".to_owned(), "is a folder of the system"),
+        (at(project.root().join("crate")), "holds somebody's work"),
+    ] {
+        let ended = project.run(&["migrate", &from, "--yes"]);
+        assert_eq!(ended.code, Some(2), "{from}: {ended:?}");
+        assert!(ended.stderr.contains(why) && ended.stderr.contains("nothing is moved out of it"), "{from}: {ended:?}");
+        assert_eq!(files(&models), all, "{from}");
+    }
+}
+
+#[test]
+fn a_small_file_moves_only_with_its_model_and_work_stays() {
+    let server = Server::start().unwrap();
+    let text = |text: &str| Body::Bytes(text.as_bytes().to_vec().into());
+    let weights = || Body::Generated { seed: 1, size: SIZE as u64 };
+    let model = [("onnx/model.onnx", weights()), ("config.json", text("{}")), ("pkg/__init__.py", text(""))];
+    let (model, tiny) =
+        (Pinned::new("m", &model), Pinned::new("tiny", &[("a.json", text("1")), ("b.json", text("2"))]));
+    let project = project("", &[&model, &tiny], &server);
+    let old = project.root().join("old");
+    let write = |name: &str, text: &str| {
+        std::fs::create_dir_all(old.join(name).parent().unwrap()).unwrap();
+        std::fs::write(old.join(name), text).unwrap();
+    };
+    put(&old.join("m/onnx/model.onnx"), 1);
+    put(&old.join("repo/model.onnx"), 1);
+    for (name, text) in [
+        ("m/config.json", "{}"),
+        ("m/pkg/__init__.py", ""),
+        ("m/.hushlogin", ""),
+        ("python/pkg/__init__.py", ""),
+        ("app/config.json", "{}"),
+        ("m/other.json", "{}"),
+        ("repo/.git/cfg", "{}"),
+        ("half/a.json", "1"),
+        ("whole/a.json", "1"),
+        ("whole/b.json", "2"),
+    ] {
+        write(name, text);
+    }
+    std::fs::create_dir_all(old.join("m/empty")).unwrap();
+    let told = project.json(&["migrate", old.to_str().unwrap(), "--yes"]);
+    let stay = [
+        "app/config.json",
+        "half/a.json",
+        "m/.hushlogin",
+        "m/other.json",
+        "python/pkg/__init__.py",
+        "repo/.git/cfg",
+        "repo/model.onnx",
+    ];
+    assert_eq!(files(&old), stay, "{told}");
+    assert!(old.join("m/empty").is_dir() && !old.join("m/onnx").exists() && !old.join("whole").exists());
+    assert!(told["warnings"].to_string().contains("it holds `.git`"), "{told}");
+    assert_eq!(left(&told)[0].1, "it is small, and not beside the rest of its model");
+    project.run(&["restore", "m", "tiny"]).succeeded();
+    assert_eq!(server.requests(), []);
 }
 
 #[test]
