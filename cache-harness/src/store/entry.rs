@@ -311,6 +311,6 @@ fn is_newer(text: &str) -> bool {
 }
 
 /// Every run of 64 hexadecimal digits: whatever the form, a digest that is mentioned is referenced.
-fn digests_in(text: &str) -> Vec<Sha256Digest> {
+pub(super) fn digests_in(text: &str) -> Vec<Sha256Digest> {
     text.split(|c: char| !c.is_ascii_hexdigit()).filter_map(|word| word.parse().ok()).collect()
 }

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::entry::Read;
+use super::named::{Named, is_shared};
 use super::retention::{Reason, Use};
 use super::{Content, Entry, EntryId, Placed, Resident, Standing, Store, Survey};
 use crate::digest::Sha256Digest;
@@ -161,11 +162,14 @@ impl Choosing<'_> {
     fn take_back(&mut self, id: &EntryId, entry: &Entry) -> Result<()> {
         let others = self.survey.residents.iter().filter_map(|other| other.entry.as_ref());
         let theirs: HashSet<&Path> = others.flat_map(|other| &other.placed).map(|placed| &*placed.path).collect();
-        // Pointers first: what they lead to tells whose they are.
-        let (pointers, files): (Vec<_>, Vec<_>) =
-            entry.placed.iter().partition(|placed| matches!(placed.content, Content::Pointer { .. }));
-        for placed in pointers.into_iter().chain(files) {
-            if !(theirs.contains(&*placed.path) && self.is_also_anothers(placed)) {
+        // Pointers and manifests first: what they lead to tells whose they are, and what else names it whether it goes.
+        let (shared, others): (Vec<_>, Vec<_>) = entry.placed.iter().partition(|placed| is_shared(&placed.path));
+        let (pointers, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|placed| matches!(placed.content, Content::Pointer { .. }));
+        let mut named = Named::default();
+        for placed in pointers.into_iter().chain(others).chain(shared) {
+            let is_anothers = theirs.contains(&*placed.path) && self.is_also_anothers(placed);
+            if !is_anothers && !named.has(&placed.path)? {
                 self.take_back_one(placed, entry)?;
             }
         }

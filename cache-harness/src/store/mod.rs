@@ -43,6 +43,7 @@ mod extents;
 mod following;
 mod gone;
 mod lease;
+mod named;
 mod origin;
 mod partial;
 mod path_text;

@@ -255,3 +255,31 @@ fn what_was_written_into_a_placed_file_is_put_aside_aloud_and_kept() {
     project.run(&["optimize", "--yes"]).succeeded();
     assert_eq!(walk(&quarantine), [quarantine]);
 }
+
+#[test]
+fn a_blob_that_another_snapshot_of_the_users_names_stays() {
+    let (_server, project, repository, model) = hub();
+    let theirs = repository.join("snapshots").join("f".repeat(40)).join("onnx");
+    fs::create_dir_all(&theirs).unwrap();
+    symlink(format!("../../../blobs/{}", model.digest(1)), theirs.join("weights.bin")).unwrap();
+    project.run(&["evict", "m", "--yes"]).succeeded();
+    assert_eq!(fs::read(theirs.join("weights.bin")).unwrap().len(), 10_000);
+    assert!(!repository.join("blobs").join(model.digest(0)).exists() && !repository.join("refs").exists());
+}
+
+#[test]
+fn a_blob_that_another_manifest_of_ollamas_names_stays() {
+    let project = Project::new("[models.d]\npath = \"files\"\nprovider = \"ollama\"\n");
+    fs::create_dir_all(project.dir().join("files")).unwrap();
+    fs::write(project.dir().join("files/tiny.gguf"), b"GGUF weights").unwrap();
+    project.run(&["lock", "d"]).succeeded();
+    project.run(&["restore", "d"]).succeeded();
+    let models = project.home().join(".ollama/models");
+    let library = models.join("manifests/registry.ollama.ai/library");
+    fs::create_dir_all(library.join("mine")).unwrap();
+    fs::copy(library.join("d/latest"), library.join("mine/latest")).unwrap();
+    project.run(&["evict", "d", "--yes"]).succeeded();
+    assert!(!library.join("d").exists());
+    assert_eq!(fs::read_dir(models.join("blobs")).unwrap().count(), 2);
+    fs::remove_dir_all(library.join("mine")).unwrap();
+}
