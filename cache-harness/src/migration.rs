@@ -30,7 +30,7 @@ use crate::discovery::{Extent, Finds, Wanted};
 use crate::error::{Error, Result};
 use crate::fs::{self, Found, LinkMode, Placing, Search, Sighted, Unseen};
 use crate::prepared::Prepared;
-use crate::store::{Content, Entry, Owner, Placed, Store, Turn};
+use crate::store::{Circumstances, Content, Entry, Owner, Placed, Store, Turn};
 
 /// What becomes of the originals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,7 +223,7 @@ impl Moving<'_> {
         let name = file.path.file_name().unwrap_or_default().as_encoded_bytes();
         if self.originals == Originals::Link && !name.starts_with(tag.as_bytes()) {
             if !now.same_file(&blob_now) {
-                let source = fs::Source { path: &blob, digest, tag: &tag };
+                let source = fs::Source { path: &blob, digest, tag: &tag, stamp: None };
                 if let Err(error) = fs::place(source, &file.path, &[LinkMode::Hardlink], Placing::Replace) {
                     return Ok(Some(format!("no link can be left: {error}")));
                 }
@@ -235,7 +235,14 @@ impl Moving<'_> {
             }
             let content = Content::Blob { sha256: *digest, mode: LinkMode::Hardlink };
             entry.placed.retain(|placed| placed.path != file.path);
-            entry.placed.push(Placed { path: file.path.clone(), content, owner: Owner::Ours, proof: None });
+            let placed = Placed {
+                path: file.path.clone(),
+                content,
+                owner: Owner::Ours,
+                proof: None,
+                circumstances: Circumstances::default(),
+            };
+            entry.placed.push(placed.witnessed(&fs::real_folder(file.path.parent().unwrap_or(&file.path)))?);
             // A kill before this leaves a link that nobody removes, rather than one whose blob is gone.
             turn.record(entry)?;
             return Ok(None);

@@ -115,11 +115,12 @@ impl Proof {
 /// The fingerprint that a placed file has if nobody touched it.
 fn expectation(placed: &Placed, entry: &Entry, layout: &Layout) -> Option<(Fingerprint, LinkMode)> {
     match (&placed.content, placed.proof) {
-        (Content::Blob { mode, .. }, Some(proof)) => {
+        // Other links to the blob come and go: of ours, what is known of the blob holds.
+        (Content::Blob { mode, .. }, Some(proof)) if *mode != LinkMode::Hardlink => {
             let is_meant = placed.owner == Owner::Adopted || layout.ladder.contains(mode);
             is_meant.then_some((proof, *mode))
         }
-        (Content::Blob { sha256, mode: mode @ (LinkMode::Hardlink | LinkMode::Symlink) }, None)
+        (Content::Blob { sha256, mode: mode @ (LinkMode::Hardlink | LinkMode::Symlink) }, _)
             if layout.ladder.contains(mode) =>
         {
             entry.memos.get(sha256).map(|memo: &Memo| (memo.fingerprint, *mode))

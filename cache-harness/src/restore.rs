@@ -10,6 +10,7 @@ mod unrecorded;
 use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::config::Verify;
 use crate::digest::Sha256Digest;
@@ -17,7 +18,10 @@ use crate::error::{Error, Result};
 use crate::event::Placement;
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
 use crate::provider::{Item, Layout, Wanted};
-use crate::store::{Content, Entry, EntryId, Owner, Placed, Store, TakenBack, Turn};
+use crate::store::{
+    Certainty, Circumstances, Content, Entry, EntryId, Owner, Placed, Standing, Store, TakenBack, Turn,
+};
+use crate::time;
 
 use state::State;
 pub(crate) use unrecorded::place_unrecorded;
@@ -42,12 +46,14 @@ pub(crate) fn restore(turn: &Turn<'_>, entry: &mut Entry, layout: &Layout, verif
     let interrupted = entry.is_interrupted();
     Store::remove_leftovers(turn.id(), entry)?;
     let restored = Restored::default();
+    let (real_folders, stamp) = (HashMap::new(), time::now());
     let index = entry.placed.iter().enumerate().map(|(place, placed)| (placed.path.clone(), place)).collect();
-    let mut restoring = Restoring { turn, entry, index, layout, verify, interrupted, neighbours: None, restored };
+    let mut restoring =
+        Restoring { turn, entry, index, layout, verify, interrupted, neighbours: None, real_folders, stamp, restored };
     let mut missing = Vec::new();
     for item in &layout.items {
         match restoring.state(item)? {
-            State::Right(right) => restoring.remember(right),
+            State::Right(right) => restoring.witness(right)?,
             State::Missing(placing) => missing.push((item, placing)),
             State::LeftAlone => restoring.forget(&item.path),
         }
@@ -79,6 +85,10 @@ struct Restoring<'a> {
     interrupted: bool,
     /// The other entries, read only when something unknown stands at a path.
     neighbours: Option<Vec<(EntryId, Entry)>>,
+    /// Where folders really are.
+    real_folders: HashMap<PathBuf, PathBuf>,
+    /// The mtime of the files that this makes, by which they are known should it be killed.
+    stamp: SystemTime,
     restored: Restored,
 }
 
@@ -108,13 +118,11 @@ impl Restoring<'_> {
                 }
             }
         }
-        // What we place appears whole. Other bytes where it was only announced came from somebody else, after
-        // we were interrupted.
-        let is_ours = |placed: &Placed| placed.owner == Owner::Ours && !placed.is_intended();
-        if !recorded.is_some_and(is_ours) && !others.iter().any(|(_, theirs)| is_ours(theirs)) {
+        // What we place appears whole: other bytes are ours only if somebody wrote into what we placed.
+        if self.standing(&item.path)?.0 == Standing::Theirs {
             return Err(self.foreign(item, file));
         }
-        self.store().quarantine(&item.path)?;
+        self.store().quarantine_placed(&item.path)?;
         self.note_repair(recorded);
         Ok(())
     }
@@ -129,13 +137,48 @@ impl Restoring<'_> {
         }
     }
 
-    /// Whose file stands at `path`: ours if this or another entry recorded it so.
-    fn owner(&mut self, path: &Path, recorded: Option<&Placed>) -> Result<Owner> {
-        if let Some(recorded) = recorded {
-            return Ok(recorded.owner);
+    /// Whose file stands at `path`: ours if this or another entry recorded it so, and it still is that file.
+    fn owner(&mut self, path: &Path) -> Result<Owner> {
+        Ok(match self.standing(path)? {
+            (Standing::Ours, _) | (Standing::Changed, Certainty::Born) => Owner::Ours,
+            _ => Owner::Adopted,
+        })
+    }
+
+    /// What stands at `path` by the record of this entry or another.
+    fn standing(&mut self, path: &Path) -> Result<(Standing, Certainty)> {
+        if let Some(recorded) = self.recorded(path) {
+            let standing = self.store().standing(recorded, self.entry)?;
+            if standing != Standing::Theirs || recorded.owner == Owner::Adopted {
+                return Ok((standing, recorded.certainty()));
+            }
         }
-        let ours = self.neighbour_records(path)?.iter().any(|(_, placed)| placed.owner == Owner::Ours);
-        Ok(if ours { Owner::Ours } else { Owner::Adopted })
+        self.neighbour_records(path)?;
+        let own = self.turn.id();
+        for (_, other) in self.neighbours.iter().flatten().filter(|(id, _)| id != own) {
+            let Some(placed) = other.placed_at(path) else { continue };
+            let standing = self.store().standing(placed, other)?;
+            if standing != Standing::Theirs {
+                return Ok((standing, placed.certainty()));
+            }
+        }
+        Ok((Standing::Theirs, Certainty::Born))
+    }
+
+    /// Remembers what stands at its path, with what identifies it.
+    fn witness(&mut self, placed: Placed) -> Result<()> {
+        let folder = self.real_folder(&placed.path);
+        let witnessed = placed.witnessed(&folder)?;
+        self.remember(witnessed);
+        Ok(())
+    }
+
+    fn real_folder(&mut self, path: &Path) -> PathBuf {
+        let parent = path.parent().unwrap_or(path);
+        match self.real_folders.get(parent) {
+            Some(real) => real.clone(),
+            None => self.real_folders.entry(parent.to_owned()).or_insert(fs::real_folder(parent)).clone(),
+        }
     }
 
     /// What other entries recorded for a path.
@@ -182,7 +225,9 @@ impl Restoring<'_> {
     fn announce(&mut self, missing: &[(&Item, Placing)]) -> Result<()> {
         for (item, _) in missing {
             let mode = if item.leads_to().is_some() { LinkMode::Symlink } else { LinkMode::Copy };
-            self.remember(placed(item, mode, Owner::Ours, None));
+            let folder = self.real_folder(&item.path);
+            let intended = placed(item, mode, Owner::Ours, None);
+            self.remember(intended.announced(&folder, time::parts(self.stamp)));
         }
         let parents: HashSet<&Path> = missing.iter().filter_map(|(item, _)| item.path.parent()).collect();
         let unrecorded = |entry: &Entry| -> Vec<PathBuf> {
@@ -210,14 +255,11 @@ impl Restoring<'_> {
         for _ in 0..8 {
             match self.place(item, placing) {
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {}
-                placed => return placed.map(|placed| self.remember(placed)),
+                placed => return self.witness(placed?),
             }
             self.neighbours = None;
             placing = match self.state(item)? {
-                State::Right(placed) => {
-                    self.remember(placed);
-                    return Ok(());
-                }
+                State::Right(placed) => return self.witness(placed),
                 State::LeftAlone => return Ok(()),
                 State::Missing(placing) => placing,
             };
@@ -249,11 +291,11 @@ impl Restoring<'_> {
         self.restored.placement = self.restored.placement.max(Placement::Linked);
         match &item.wanted {
             Wanted::Text { text, .. } => {
-                fs::place_text(text.as_bytes(), &tag, &item.path, placing)?;
+                fs::place_text(text.as_bytes(), (&tag, Some(self.stamp)), &item.path, placing)?;
                 Ok(placed(item, LinkMode::Copy, Owner::Ours, fingerprint_at(&item.path)?))
             }
             Wanted::Pointer { target, sha256, .. } => {
-                let source = fs::Source { path: target, digest: sha256, tag: &tag };
+                let source = fs::Source { path: target, digest: sha256, tag: &tag, stamp: None };
                 match fs::place_symlink(source, &item.path, placing) {
                     // As Hub clients do it on such a file system.
                     Err(Error::Io { source, .. }) if fs::has_no_symlinks(&source) => {
@@ -285,7 +327,7 @@ impl Restoring<'_> {
     fn place_bytes(&mut self, item: &Item, sha256: &Sha256Digest, tag: &str, placing: Placing) -> Result<Placed> {
         let blob = self.store().blob(sha256);
         let before = fs::look(&blob)?;
-        let source = fs::Source { path: &blob, digest: sha256, tag };
+        let source = fs::Source { path: &blob, digest: sha256, tag, stamp: Some(self.stamp) };
         let placed_by = fs::place(source, &item.path, self.layout.ladder, placing);
         let mode = placed_by.map_err(|error| self.impossible(item, error))?;
         if let (Found::File(before), Found::File(after)) = (before, fs::look(&blob)?)
@@ -325,5 +367,5 @@ fn placed(item: &Item, mode: LinkMode, owner: Owner, proof: Option<Fingerprint>)
         (Wanted::Bytes { sha256, .. } | Wanted::Pointer { sha256, .. }, _) => Content::Blob { sha256: *sha256, mode },
         (Wanted::Text { text, .. }, _) => Content::Text(text.clone()),
     };
-    Placed { path: item.path.clone(), content, owner, proof }
+    Placed { path: item.path.clone(), content, owner, proof, circumstances: Circumstances::default() }
 }

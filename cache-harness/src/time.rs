@@ -33,6 +33,12 @@ pub(crate) fn unix_micros(moment: SystemTime) -> u64 {
     moment.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
+/// Whole seconds of Unix time and the nanoseconds beyond them, as a file's times are.
+pub(crate) fn parts(moment: SystemTime) -> (i64, i64) {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), i64::from(since.subsec_nanos()))
+}
+
 /// The inverse of [`unix_seconds`].
 pub(crate) fn from_unix_seconds(seconds: u64) -> SystemTime {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH)

@@ -7,7 +7,7 @@ use super::removal::{Consent, Removal, Removed, Stage};
 use super::{Context, Verdict, application};
 use crate::error::Result;
 use crate::lock::ExclusiveLock;
-use crate::store::{Resident, Survey};
+use crate::store::{Resident, Survey, sweep};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Prune {
@@ -91,7 +91,13 @@ pub(super) fn leftovers(survey: &Survey) -> Vec<Removed> {
     let leftover = |reason: &str, (path, bytes): &(PathBuf, u64)| Removed::new(name(path), *bytes, reason.to_owned());
     let idle = survey.partials.iter().filter(|(path, _)| !ExclusiveLock::is_held(path));
     let mut found: Vec<_> = idle.map(|partial| leftover("a partial that nobody fills", partial)).collect();
-    found.extend(survey.quarantine.iter().map(|file| leftover("failed verification", file)));
+    found.extend(
+        survey
+            .quarantine
+            .iter()
+            .filter(|(path, _)| !sweep::is_kept(path))
+            .map(|file| leftover("failed verification", file)),
+    );
     let named: BTreeSet<_> = survey.residents.iter().flat_map(|resident| &resident.names).collect();
     let orphans = survey.blobs.iter().filter(|(digest, _)| !named.contains(digest));
     found.extend(orphans.map(|(digest, bytes)| {

@@ -3,7 +3,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,11 @@ impl Fingerprint {
     /// Whether both are of one file whose bytes nobody changed openly; links may have come or gone.
     pub(crate) fn same_content(&self, other: &Self) -> bool {
         self.same_file(other) && self.size == other.size && self.mtime == other.mtime
+    }
+
+    /// Whether both are equal but for the device, whose number can change when a disk is mounted again.
+    pub(crate) fn same_but_for_device(&self, other: &Self) -> bool {
+        *self == Self { dev: self.dev, ..*other }
     }
 }
 
@@ -97,4 +102,19 @@ pub(crate) fn refuse_other_names(file: &File) -> io::Result<()> {
 pub(crate) fn belongs_to_us_read_only(file: &File) -> io::Result<bool> {
     let metadata = file.metadata()?;
     Ok(metadata.mode() & 0o222 == 0 && metadata.uid() == rustix::process::geteuid().as_raw())
+}
+
+/// When what lies at `path` was made, in seconds and nanoseconds, where the file system knows.
+pub(crate) fn born(path: &Path) -> Option<(i64, i64)> {
+    let created = fs::symlink_metadata(path).ok()?.created().ok()?;
+    let since = created.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some((i64::try_from(since.as_secs()).ok()?, i64::from(since.subsec_nanos())))
+}
+
+/// Where a folder really is, or will be once it is made: through all symbolic links.
+pub(crate) fn real_folder(path: &Path) -> PathBuf {
+    let known = path.ancestors().find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
+    let Some((ancestor, real)) = known else { return path.to_owned() };
+    path.strip_prefix(ancestor)
+        .map_or(real.clone(), |rest| if rest.as_os_str().is_empty() { real } else { real.join(rest) })
 }

@@ -23,7 +23,8 @@ use crate::error::{Error, Result};
 use rustix::fs::OFlags;
 
 pub(crate) use fingerprint::{
-    Fingerprint, Found, belongs_to_us_read_only, fingerprint, has_a_name, look, look_through, refuse_other_names,
+    Fingerprint, Found, belongs_to_us_read_only, born, fingerprint, has_a_name, look, look_through, real_folder,
+    refuse_other_names,
 };
 pub use place::LinkMode;
 pub(crate) use place::{Placing, Source, has_no_symlinks, is_about_links, place, place_symlink, place_text};
@@ -184,7 +185,7 @@ pub(crate) fn write_durable(path: &Path, content: &[u8]) -> Result<()> {
 
 /// Like [`write_durable`], but fails with [`ErrorKind::AlreadyExists`] if something is at `path`.
 pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<()> {
-    place_text(content, TEMPORARY, path, Placing::New)?;
+    place_text(content, (TEMPORARY, None), path, Placing::New)?;
     sync_folder(path)
 }
 

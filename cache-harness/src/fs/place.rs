@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,8 @@ pub(crate) struct Source<'a> {
     pub(crate) digest: &'a Sha256Digest,
     /// Begins the name of every temporary file, so that its owner knows what a killed process left.
     pub(crate) tag: &'a str,
+    /// The mtime of a file of its own.
+    pub(crate) stamp: Option<SystemTime>,
 }
 
 /// Puts the bytes of `source` at `target` by the first link mode of `ladder` that works.
@@ -109,7 +112,9 @@ fn place_by(mode: LinkMode, source: Source<'_>, target: &Path, placing: Placing)
             let beside = unique_beside(target, source.tag);
             reflink_copy::reflink(source.path, &beside)?;
             let temporary = tempfile::TempPath::try_from_path(&beside)?;
-            File::open(&temporary)?.set_permissions(fs::Permissions::from_mode(0o644))?;
+            let file = File::open(&temporary)?;
+            file.set_permissions(fs::Permissions::from_mode(0o644))?;
+            stamped(&file, source.stamp)?;
             persist(temporary, target, placing)
         }
         (LinkMode::Copy, _) => {
@@ -120,10 +125,15 @@ fn place_by(mode: LinkMode, source: Source<'_>, target: &Path, placing: Placing)
                 return Err(io::Error::new(ErrorKind::InvalidData, "the source changed while it was copied"));
             }
             temporary.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+            stamped(temporary.as_file(), source.stamp)?;
             temporary.as_file().sync_all()?;
             persist(temporary.into_temp_path(), target, placing)
         }
     }
+}
+
+fn stamped(file: &File, stamp: Option<SystemTime>) -> io::Result<()> {
+    stamp.map_or(Ok(()), |stamp| file.set_modified(stamp))
 }
 
 fn persist(temporary: tempfile::TempPath, target: &Path, placing: Placing) -> io::Result<()> {
@@ -138,9 +148,15 @@ fn persist(temporary: tempfile::TempPath, target: &Path, placing: Placing) -> io
 /// # Errors
 ///
 /// [`ErrorKind::AlreadyExists`] if the file must be new and is not.
-pub(crate) fn place_text(content: &[u8], tag: &str, path: &Path, placing: Placing) -> Result<()> {
-    let temporary = write_temporary(path, tag, content)?.into_temp_path();
-    persist(temporary, path, placing).map_err(Error::io("write", path))
+pub(crate) fn place_text(
+    content: &[u8],
+    (tag, stamp): (&str, Option<SystemTime>),
+    path: &Path,
+    placing: Placing,
+) -> Result<()> {
+    let temporary = write_temporary(path, tag, content)?;
+    stamped(temporary.as_file(), stamp).map_err(Error::io("write", path))?;
+    persist(temporary.into_temp_path(), path, placing).map_err(Error::io("write", path))
 }
 
 /// A symbolic link at `target` that says `text.path`, whatever that leads to.

@@ -80,7 +80,7 @@ pub(crate) fn link_modes(from: &Path, to: &Path) -> Result<Vec<LinkMode>> {
     // As a blob is.
     fs::set_permissions(&path, Permissions::from_mode(0o444)).map_err(Error::io("write", &path))?;
     let digest = Sha256Digest::of(content);
-    let source = Source { path: &path, digest: &digest, tag: TEMPORARY };
+    let source = Source { path: &path, digest: &digest, tag: TEMPORARY, stamp: None };
     let works = |mode: &LinkMode| {
         let target = target_folder.path().join("target");
         let placed = place(source, &target, &[*mode], Placing::New);

@@ -8,7 +8,7 @@ use crate::digest::Sha256Digest;
 use crate::error::Result;
 use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
 use crate::provider::{Differing, Item, Wanted};
-use crate::store::{Content, Owner, Placed};
+use crate::store::{Content, Owner, Placed, Standing};
 
 pub(super) enum State {
     Right(Placed),
@@ -26,13 +26,13 @@ impl Restoring<'_> {
                 self.note_repair(recorded.as_ref());
                 Ok(State::Missing(Placing::New))
             }
-            (Wanted::Text { text, .. }, Found::File(_)) => self.text_state(item, text, recorded.as_ref()),
+            (Wanted::Text { text, .. }, Found::File(_)) => self.text_state(item, text),
             (Wanted::Text { .. }, _) => self.left_alone(item),
             (Wanted::Pointer { target, .. }, Found::Symlink(_))
                 if fs::read_symlink(&item.path).as_ref() == Some(target) =>
             {
-                let owner = match self.owner(&item.path, recorded.as_ref())? {
-                    Owner::Adopted if recorded.is_none() && self.leads_to_ours(item) => Owner::Ours,
+                let owner = match self.owner(&item.path)? {
+                    Owner::Adopted if is_unproven(recorded.as_ref()) && self.leads_to_ours(item) => Owner::Ours,
                     owner => owner,
                 };
                 Ok(State::Right(placed(item, LinkMode::Symlink, owner, None)))
@@ -40,13 +40,13 @@ impl Restoring<'_> {
             (Wanted::Bytes { sha256, .. } | Wanted::Pointer { sha256, .. }, Found::File(found))
                 if self.is_blob(sha256, &found) =>
             {
-                Ok(self.ours(item, LinkMode::Hardlink))
+                self.ours(item, LinkMode::Hardlink)
             }
             (Wanted::Bytes { sha256, .. }, Found::Symlink(_)) if self.is_link_to_blob(&item.path, sha256) => {
-                Ok(self.ours(item, LinkMode::Symlink))
+                self.ours(item, LinkMode::Symlink)
             }
             // A pointer from when there were such.
-            (Wanted::Bytes { .. }, Found::Symlink(_)) if is_own_pointer(recorded.as_ref()) => {
+            (Wanted::Bytes { .. }, Found::Symlink(_)) if self.is_own_pointer(recorded.as_ref())? => {
                 Ok(State::Missing(Placing::Replace))
             }
             (Wanted::Bytes { file, sha256 } | Wanted::Pointer { file, sha256, .. }, _) => {
@@ -55,9 +55,9 @@ impl Restoring<'_> {
         }
     }
 
-    fn text_state(&mut self, item: &Item, text: &String, recorded: Option<&Placed>) -> Result<State> {
+    fn text_state(&mut self, item: &Item, text: &String) -> Result<State> {
         let says = fs::read_text(&item.path)?;
-        let owner = self.owner(&item.path, recorded)?;
+        let owner = self.owner(&item.path)?;
         if says.as_ref() == Some(text) {
             return Ok(State::Right(placed(item, LinkMode::Copy, owner, fingerprint_at(&item.path)?)));
         }
@@ -74,13 +74,18 @@ impl Restoring<'_> {
         }
     }
 
-    /// A link of our making, which is right if it is one that this layout takes.
-    fn ours(&self, item: &Item, mode: LinkMode) -> State {
-        if self.layout.ladder.contains(&mode) {
+    /// A link to the blob: of our making, unless the record says otherwise. It is right if this layout takes such.
+    fn ours(&mut self, item: &Item, mode: LinkMode) -> Result<State> {
+        if self.recorded(&item.path).is_some() && self.standing(&item.path)?.0 != Standing::Ours {
+            // Say, the user moved the folder and left a link to it.
+            let Found::File(found) = fs::look_through(&item.path)? else { return Ok(State::Missing(Placing::New)) };
+            return Ok(State::Right(placed(item, LinkMode::Copy, Owner::Adopted, Some(found))));
+        }
+        Ok(if self.layout.ladder.contains(&mode) {
             State::Right(placed(item, mode, Owner::Ours, None))
         } else {
             State::Missing(Placing::Replace)
-        }
+        })
     }
 
     /// Something stands there that is neither our link nor absent: its bytes decide.
@@ -94,7 +99,7 @@ impl Restoring<'_> {
         let owner = match found {
             // Ours would have been known by its text: somebody replaced it.
             Found::Symlink(_) => Owner::Adopted,
-            _ => self.owner(&item.path, recorded)?,
+            _ => self.owner(&item.path)?,
         };
         if let Found::File(leads_to) = fs::look_through(&item.path)? {
             let proven = recorded.is_some_and(|recorded| recorded.proof == Some(leads_to));
@@ -123,6 +128,14 @@ impl Restoring<'_> {
         fs::read_symlink(path).is_some_and(|target| target == self.store().blob(sha256))
     }
 
+    /// Whether the pointer that was recorded as ours is still there.
+    fn is_own_pointer(&self, recorded: Option<&Placed>) -> Result<bool> {
+        match recorded.filter(|recorded| matches!(recorded.content, Content::Pointer { .. })) {
+            Some(recorded) => Ok(self.store().standing(recorded, self.entry)? == Standing::Ours),
+            None => Ok(false),
+        }
+    }
+
     /// Whether a pointer that no record names leads to a link of ours: then the record that named it was lost.
     fn leads_to_ours(&self, item: &Item) -> bool {
         let target = item.leads_to().and_then(|target| self.entry.placed_at(target));
@@ -130,12 +143,7 @@ impl Restoring<'_> {
     }
 }
 
-/// Whether the pointer that was recorded as ours is still there.
-fn is_own_pointer(recorded: Option<&Placed>) -> bool {
-    match recorded {
-        Some(Placed { path, content: Content::Pointer { target, .. }, owner: Owner::Ours, .. }) => {
-            fs::read_symlink(path).as_ref() == Some(target)
-        }
-        _ => false,
-    }
+/// Whether no record tells by itself whose pointer it is.
+fn is_unproven(recorded: Option<&Placed>) -> bool {
+    recorded.is_none_or(|recorded| recorded.owner == Owner::Ours && recorded.proof.is_none())
 }

@@ -61,7 +61,7 @@ fn place_item_unrecorded(
         Wanted::Pointer { target, .. } => target.clone(),
         _ => blob(file, sha256)?,
     };
-    let source = fs::Source { path: &source, digest: sha256, tag: fs::TEMPORARY };
+    let source = fs::Source { path: &source, digest: sha256, tag: fs::TEMPORARY, stamp: None };
     match &item.wanted {
         Wanted::Pointer { leads_to, .. } => match fs::place_symlink(source, &item.path, Placing::New) {
             Err(Error::Io { source: error, .. }) if fs::has_no_symlinks(&error) => {

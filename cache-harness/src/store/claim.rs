@@ -3,8 +3,7 @@
 
 use std::path::{Component, Path};
 
-use super::{Content, Entry, Placed, Store};
-use crate::fs::{self, Fingerprint, Found};
+use super::{Content, Entry, Placed};
 
 /// The most bytes that a record's files can have together: beyond it nobody's sums are safe.
 const MOST_BYTES: u64 = 1 << 53;
@@ -53,12 +52,4 @@ fn leads_up_to_blobs(target: &Path) -> bool {
     let mut parts = target.components().skip_while(|part| *part == Component::ParentDir);
     let is_blobs = |part| matches!(part, Component::Normal(name) if name == "blobs");
     target.starts_with("..") && parts.next().is_some_and(is_blobs) && parts.count() == 1
-}
-
-impl Store {
-    /// Whether a file was there before this store was, as far as the kernel knows: then it is not ours, whatever a
-    /// record says. No program can set the `ctime` of either.
-    pub(super) fn is_younger_than(&self, file: &Fingerprint) -> bool {
-        matches!(fs::look(&self.dir().join("CACHEDIR.TAG")), Ok(Found::File(tag)) if tag.ctime > file.ctime)
-    }
 }

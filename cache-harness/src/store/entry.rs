@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::standing::Circumstances;
 use super::{EntryFiles, EntryId, Store};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
@@ -64,8 +65,11 @@ pub(crate) struct Placed {
     pub(crate) path: PathBuf,
     pub(crate) content: Content,
     pub(crate) owner: Owner,
-    /// What identifies it if it is no hard link to the blob; absent while it is only intended.
+    /// What identifies it; of a symbolic link, the link's own. Absent while it is only intended.
     pub(crate) proof: Option<Fingerprint>,
+    /// What a fingerprint does not tell: a file made where another was removed can get its inode.
+    #[serde(default, skip_serializing_if = "Circumstances::are_plain")]
+    pub(crate) circumstances: Circumstances,
 }
 
 /// What stands at a path of a layout.
@@ -307,6 +311,6 @@ fn is_newer(text: &str) -> bool {
 }
 
 /// Every run of 64 hexadecimal digits: whatever the form, a digest that is mentioned is referenced.
-fn digests_in(text: &str) -> Vec<Sha256Digest> {
+pub(super) fn digests_in(text: &str) -> Vec<Sha256Digest> {
     text.split(|c: char| !c.is_ascii_hexdigit()).filter_map(|word| word.parse().ok()).collect()
 }

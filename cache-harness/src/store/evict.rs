@@ -8,8 +8,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::entry::Read;
+use super::named::{Named, is_shared};
 use super::retention::{Reason, Use};
-use super::{Content, Entry, EntryId, Owner, Placed, Resident, Store, Survey};
+use super::{Content, Entry, EntryId, Placed, Resident, Standing, Store, Survey};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fs::{self, Fingerprint, Found};
@@ -100,34 +101,11 @@ impl Store {
 
     /// Removes one placed file if it is ours and still what was placed.
     fn remove_placed(&self, placed: &Placed, entry: &Entry) -> Result<bool> {
-        if placed.owner != Owner::Ours {
-            return Ok(false);
-        }
-        let unchanged = match (&placed.content, fs::look(&placed.path)?) {
-            (Content::Blob { sha256, .. }, Found::File(found)) => {
-                let blob = match fs::look(&self.blob(sha256))? {
-                    Found::File(blob) => Some(blob),
-                    _ => entry.memos.get(sha256).map(|memo| memo.fingerprint),
-                };
-                blob.is_some_and(|blob| blob.same_file(&found))
-                    || placed.proof.is_some_and(|proof| proof.same_content(&found))
-                    || (placed.proof.is_none()
-                        && !self.is_younger_than(&found)
-                        && fs::has_digest(&placed.path, sha256).map_err(Error::io("read", &placed.path))?)
-            }
-            (Content::Blob { sha256, .. }, Found::Symlink(_)) => {
-                fs::read_symlink(&placed.path).is_some_and(|target| target == self.blob(sha256))
-            }
-            (Content::Pointer { target, .. }, Found::Symlink(_)) => {
-                fs::read_symlink(&placed.path).as_ref() == Some(target)
-            }
-            (Content::Text(text), Found::File(_)) => fs::read_text(&placed.path)?.as_ref() == Some(text),
-            _ => false,
-        };
-        if unchanged {
+        let is_ours = self.standing(placed, entry)? == Standing::Ours;
+        if is_ours {
             fs::remove_file(&placed.path)?;
         }
-        Ok(unchanged)
+        Ok(is_ours)
     }
 }
 
@@ -184,13 +162,19 @@ impl Choosing<'_> {
     fn take_back(&mut self, resident: &Resident, entry: &Entry) -> Result<()> {
         let others = self.survey.residents.iter().filter_map(|other| other.entry.as_ref());
         let theirs: HashSet<&Path> = others.flat_map(|other| &other.placed).map(|placed| &*placed.path).collect();
-        for placed in &entry.placed {
-            if !(theirs.contains(&*placed.path) && self.is_also_anothers(placed)) {
+        // Pointers and manifests first: what they lead to tells whose they are, and what else names it whether it goes.
+        let (shared, others): (Vec<_>, Vec<_>) = entry.placed.iter().partition(|placed| is_shared(&placed.path));
+        let (pointers, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|placed| matches!(placed.content, Content::Pointer { .. }));
+        let mut named = Named::default();
+        for placed in pointers.into_iter().chain(others).chain(shared) {
+            let is_anothers = theirs.contains(&*placed.path) && self.is_also_anothers(placed);
+            if !is_anothers && !named.has(&placed.path)? {
                 self.take_back_one(placed, entry)?;
             }
         }
         Store::remove_leftovers(&resident.id, entry)?;
-        for folder in entry.folders.iter().rev() {
+        for folder in Store::own_folders(entry).into_iter().rev() {
             if !self.hand_over(folder, resident)? {
                 fs::remove_empty_folder(folder);
             }

@@ -43,14 +43,16 @@ mod extents;
 mod following;
 mod gone;
 mod lease;
+mod named;
 mod origin;
 mod partial;
 mod path_text;
 mod position;
 mod reserve;
 pub(crate) mod retention;
+mod standing;
 mod survey;
-mod sweep;
+pub(crate) mod sweep;
 mod tail;
 mod verify;
 
@@ -66,6 +68,7 @@ pub(crate) use lease::{EntryFiles, Lease};
 pub(crate) use origin::Origin;
 pub(crate) use partial::{Partial, Pulse, Received, Slot, Taken, Whose};
 pub(crate) use reserve::Budget;
+pub(crate) use standing::{Certainty, Circumstances, Standing};
 pub(crate) use survey::{Resident, Survey};
 pub(crate) use verify::{Checked, OnDamage, Proofs};
 
@@ -228,16 +231,34 @@ impl Store {
 
     /// Moves what failed verification out of the way, to be looked at by a person until room is needed.
     pub(crate) fn quarantine(&self, path: &Path) -> Result<()> {
+        self.put_aside(path, "").map(drop)
+    }
+
+    /// The same for a file in a consumer's folder, into which somebody wrote: it may be their work, so they are told
+    /// where it is, and it stays for [`sweep::KEPT`].
+    pub(crate) fn quarantine_placed(&self, path: &Path) -> Result<()> {
+        if let Some(place) = self.put_aside(path, sweep::PLACED)? {
+            let (path, place) = (path.display(), place.display());
+            crate::notice::warn(&format!("`{path}` was changed since it was placed; what it was is now `{place}`"));
+        }
+        Ok(())
+    }
+
+    fn put_aside(&self, path: &Path, mark: &str) -> Result<Option<PathBuf>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let stamp = crate::time::unix_seconds(crate::time::now());
-        let place = (0..).map(|count| self.folder("quarantine").join(format!("{name}.{stamp}-{count}")));
+        let place = (0..).map(|count| self.folder("quarantine").join(format!("{name}.{stamp}-{count}{mark}")));
         let free = place.into_iter().find(|place| matches!(fs::look(place), Ok(fs::Found::Nothing)));
-        let Some(free) = free else { return Ok(()) };
-        fs::rename(path, &free).or_else(|_| {
-            // Another file system: put aside where it is.
-            let mut aside = path.as_os_str().to_owned();
-            aside.push(format!(".quarantined-{stamp}"));
-            fs::rename(path, Path::new(&aside))
-        })
+        let Some(free) = free else { return Ok(None) };
+        fs::rename(path, &free)
+            .map(|()| free)
+            .or_else(|_| {
+                // Another file system: put aside where it is.
+                let mut aside = path.as_os_str().to_owned();
+                aside.push(format!(".quarantined-{stamp}"));
+                let aside = PathBuf::from(aside);
+                fs::rename(path, &aside).map(|()| aside)
+            })
+            .map(Some)
     }
 }

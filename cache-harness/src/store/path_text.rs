@@ -61,6 +61,22 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     deserializer.deserialize_any(Either)
 }
 
+/// The same for a path that may be absent.
+pub(super) mod option {
+    use super::{Deserialize as _, Deserializer, PathBuf, Read, Serializer, Written};
+
+    pub(crate) fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+        match path {
+            Some(path) => serializer.serialize_some(&Written::from(path.as_path())),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+        Option::<Read>::deserialize(deserializer).map(|path| path.map(|Read(path)| path))
+    }
+}
+
 /// The same for a list of paths.
 pub(super) mod list {
     use super::{Deserialize as _, Deserializer, PathBuf, Read, Serializer, Written};

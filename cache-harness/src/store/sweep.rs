@@ -5,7 +5,7 @@
 //! placed under its lease.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::evict::Choosing;
@@ -18,6 +18,23 @@ use crate::time;
 
 /// Temporary files that no lock protects live for milliseconds; after this time they are nobody's.
 const ABANDONED: Duration = Duration::from_secs(10 * 60);
+
+/// How long a file stays in quarantine that somebody changed in a consumer's folder.
+pub(super) const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Ends the name of such a file in quarantine.
+pub(super) const PLACED: &str = ".placed";
+
+/// Whether what is in quarantine may be somebody's work, put there less than [`KEPT`] ago.
+pub(crate) fn is_kept(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let put_at = name.strip_suffix(PLACED).and_then(|name| {
+        let (_, stamp) = name.rsplit_once('.')?;
+        stamp.split_once('-')?.0.parse::<u64>().ok()
+    });
+    let in_quarantine = path.parent().is_some_and(|folder| folder.ends_with("quarantine"));
+    put_at.is_some_and(|put_at| in_quarantine && time::age(time::from_unix_seconds(put_at), time::now()) < KEPT)
+}
 
 impl Entry {
     /// Whether a process announced what it would place and did not get to record that it did.
@@ -155,7 +172,10 @@ impl Choosing<'_> {
     }
 
     pub(super) fn sweep_quarantine(&mut self) -> Result<()> {
-        self.survey.quarantine.drain(..).try_for_each(|(path, _)| fs::remove(&path))
+        let (kept, swept) = self.survey.quarantine.drain(..).partition(|(path, _)| is_kept(path));
+        self.survey.quarantine = kept;
+        let swept: Vec<(PathBuf, u64)> = swept;
+        swept.iter().try_for_each(|(path, _)| fs::remove(path))
     }
 
     /// Lock files of entries that never came to a record, say of a model that was refused.

@@ -42,6 +42,7 @@ mod memory;
 mod merging;
 mod migrate;
 mod mirrors;
+mod not_ours;
 mod offline;
 mod one_download;
 mod origins;

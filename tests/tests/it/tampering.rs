@@ -220,20 +220,28 @@ fn a_consumers_copy_that_was_changed_is_repaired_from_the_store() {
 }
 
 #[test]
-fn a_consumers_link_that_was_replaced_is_repaired_from_the_store() {
+fn a_consumers_link_that_was_replaced_is_named_and_untouched() {
     let scene = Scene::hub();
     behind_its_back(&scene.hub_blob(), |path| replace(path, &generated(3, SIZE)));
+    let ended = scene.project.run(&["restore", "m"]);
+    assert!(ended.code == Some(1) && ended.stderr.contains(&scene.model.digest(1)), "{ended:?}");
+    assert_eq!(std::fs::read(scene.hub_blob()).unwrap(), generated(3, SIZE));
+    std::fs::remove_file(scene.hub_blob()).unwrap();
     scene.assert_repaired(0);
 }
 
 #[test]
-fn a_pointer_that_is_gone_or_leads_elsewhere_is_repaired_from_the_store() {
+fn a_pointer_that_is_gone_is_repaired_and_one_that_leads_elsewhere_is_named() {
     let scene = Scene::hub();
     let pointer = scene.hub_folder().join("snapshots").join(COMMIT).join("weights.bin");
     std::fs::remove_file(&pointer).unwrap();
     scene.assert_restored("repaired");
     std::fs::remove_file(&pointer).unwrap();
     symlink("/dev/null", &pointer).unwrap();
+    let ended = scene.project.run(&["restore", "m"]);
+    assert!(ended.code == Some(1) && ended.stderr.contains(pointer.to_str().unwrap()), "{ended:?}");
+    assert_eq!(std::fs::read_link(&pointer).unwrap(), Path::new("/dev/null"));
+    std::fs::remove_file(&pointer).unwrap();
     scene.assert_repaired(0);
 }
 

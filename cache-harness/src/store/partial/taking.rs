@@ -99,7 +99,7 @@ impl Partial {
         // This partial's lock is this name's too.
         let temporary = self.path()?.with_file_name(format!("{}{}", fs::TEMPORARY, self.digest));
         fs::remove_file(&temporary)?;
-        let source = fs::Source { path, digest: &self.digest, tag: fs::TEMPORARY };
+        let source = fs::Source { path, digest: &self.digest, tag: fs::TEMPORARY, stamp: None };
         if fs::place(source, &temporary, &[mode], Placing::New).is_err() {
             return Ok(Attempt::Impossible);
         }
