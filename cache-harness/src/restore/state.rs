@@ -10,6 +10,7 @@ use crate::fs::{self, Fingerprint, Found, LinkMode, Placing};
 use crate::provider::{Differing, Item, Wanted};
 use crate::store::{Content, Owner, Placed, Standing};
 
+#[expect(clippy::large_enum_variant, reason = "one at a time, and not for long")]
 pub(super) enum State {
     Right(Placed),
     Missing(Placing),

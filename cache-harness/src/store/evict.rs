@@ -128,7 +128,8 @@ impl Choosing<'_> {
         match self.remove(&resident) {
             Ok(()) => {
                 lease.remove()?;
-                self.store.remember_gone(id, &evicted.model, reason);
+                // What is written down about it takes room, too.
+                self.survey.overhead += self.store.remember_gone(id, &evicted.model, reason);
                 Ok(Some(evicted))
             }
             Err(error) => {

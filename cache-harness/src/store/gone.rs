@@ -31,8 +31,10 @@ fn word(reason: Reason) -> &'static str {
 }
 
 impl Store {
-    /// Remembers an eviction. The caller has the exclusive `gc.lock`.
-    pub(super) fn remember_gone(&self, id: &EntryId, model: &str, reason: Reason) {
+    /// Remembers an eviction, and says how many bytes of disk that took. The caller has the exclusive `gc.lock`.
+    pub(super) fn remember_gone(&self, id: &EntryId, model: &str, reason: Reason) -> u64 {
+        let takes = || fs::disk_usage(&self.folder("gone")).map_or(0, |(_, bytes)| bytes);
+        let before = takes();
         let text = fs::read_text(&self.folder("gone")).ok().flatten().unwrap_or_default();
         let id = id.to_string();
         let mut lines: Vec<&str> = text.lines().filter(|line| !line.starts_with(&id)).collect();
@@ -40,6 +42,7 @@ impl Store {
         lines.push(&line);
         let latest = &lines[lines.len().saturating_sub(LINES)..];
         let _ = fs::write_swiftly(&self.folder("gone"), (latest.join("\n") + "\n").as_bytes());
+        takes().saturating_sub(before)
     }
 
     /// Why the entry `id` of `model`, of which there is no record, is not here. Reads every record: for misses only.

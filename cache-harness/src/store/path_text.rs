@@ -65,6 +65,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 pub(super) mod option {
     use super::{Deserialize as _, Deserializer, PathBuf, Read, Serializer, Written};
 
+    #[expect(clippy::ref_option, reason = "this is how serde calls it")]
     pub(crate) fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
         match path {
             Some(path) => serializer.serialize_some(&Written::from(path.as_path())),

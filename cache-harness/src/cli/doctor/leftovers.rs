@@ -9,8 +9,8 @@ use crate::event::run_is_hidden;
 use crate::fetch;
 use crate::fs;
 use crate::lock::ExclusiveLock;
-use crate::store::Survey;
 use crate::store::retention::Use;
+use crate::store::{Survey, sweep};
 use crate::time;
 use crate::units::{ByteSize, show_seconds};
 
@@ -25,6 +25,7 @@ pub(super) fn check(examined: &Examined) -> Vec<Finding> {
     let runs = fs::list(&state.join("runs")).unwrap_or_default();
     let mut findings: Vec<_> = partials(survey, now).into_iter().collect();
     findings.extend(put_aside(survey, "quarantine", "quarantine", "in quarantine: the bytes were not those pinned"));
+    findings.extend(kept(survey));
     findings.extend(put_aside(survey, "trash", "trash", "in the trash: removed, but not to the end"));
     let half_removed = runs.iter().filter(|run| run_is_hidden(run)).count();
     if half_removed > 0 {
@@ -67,13 +68,24 @@ fn partials(survey: &Survey, now: SystemTime) -> Option<Finding> {
 /// What lies in one of the store's folders for what is out of use.
 fn put_aside(survey: &Survey, folder: &str, id: &'static str, what: &str) -> Option<Finding> {
     let is_there = |path: &Path| path.parent().is_some_and(|parent| parent.ends_with(folder));
-    let there: Vec<_> = survey.quarantine.iter().filter(|(path, _)| is_there(path)).collect();
+    let is_waste = |path: &Path| is_there(path) && !sweep::is_kept(path);
+    let there: Vec<_> = survey.quarantine.iter().filter(|(path, _)| is_waste(path)).collect();
     if there.is_empty() {
         return None;
     }
     let bytes = ByteSize(there.iter().map(|(_, bytes)| bytes).sum());
     let message = format!("{} ({bytes}) {what}", several(there.len(), "file"));
     Some(Finding::note(Check::Leftovers, id, message).mend("cache-harness optimize"))
+}
+
+/// Files that somebody wrote into where they had been placed; `optimize` leaves them for a while.
+fn kept(survey: &Survey) -> Option<Finding> {
+    let kept: Vec<_> = survey.quarantine.iter().filter(|(path, _)| sweep::is_kept(path)).collect();
+    let (first, _) = kept.first()?;
+    let bytes = ByteSize(kept.iter().map(|(_, bytes)| bytes).sum());
+    let (count, place) = (several(kept.len(), "file"), first.display());
+    let message = format!("{count} ({bytes}) changed after being placed, kept for 30 days: `{place}`");
+    Some(Finding::note(Check::Leftovers, "kept", message))
 }
 
 /// Stamps that are later than now: age and order of use mean nothing then.
